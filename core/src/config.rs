@@ -1,0 +1,271 @@
+//! The environment variables of both functions, read and checked once at start.
+//!
+//! There are no defaults here: the template gives every variable its value, in a deployed stack and locally alike.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::ops::RangeInclusive;
+
+use crate::address::Recipient;
+use crate::limits::Limits;
+
+/// What request-code needs to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestCodeConfig {
+    /// What both functions need to know.
+    pub shared: SharedConfig,
+    /// `CODE_LIFETIME_MINUTES`, 1 to 30, here in seconds: how long a code works.
+    pub code_lifetime: i64,
+    /// `MAILS_PER_DAY`, 1 to 100; `RESEND_PAUSE_SECONDS`, 10 to 600; `REQUESTS_PER_SOURCE_PER_HOUR`, 0 (off) to 100000.
+    pub limits: Limits,
+    /// How mails are sent.
+    pub mail: MailConfig,
+}
+
+/// What both functions need to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedConfig {
+    /// `TABLE_NAME`: the DynamoDB table.
+    pub table_name: String,
+    /// `SECRET_ID`: name or ARN of the Secrets Manager secret that every key is derived from.
+    pub secret_id: String,
+    /// `CODE_DIGITS`, 4 to 10: digits of a code.
+    pub code_digits: u8,
+    /// `MAX_GUESSES`, 1 to 10: guesses that a challenge takes.
+    pub max_guesses: usize,
+}
+
+/// How mails are sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailConfig {
+    /// `SENDER_ADDRESS`: the address in From, of an identity that SES has verified.
+    pub sender_address: String,
+    /// `SENDER_NAME`, 1 to 64 characters: the app's name, as it stands in From, subject and text.
+    pub sender_name: String,
+    /// `CONFIGURATION_SET`: the SES configuration set of every mail.
+    pub configuration_set: String,
+    /// `MAIL_TAGS`: SES message tags as `name=value,name=value`, of letters, digits, `_` and `-`; may be empty.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What is wrong with the environment, each variable on a line of its own.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the environment is not usable:{0}")]
+pub struct ConfigError(String);
+
+/// Finds a variable by its name, as [`std::env::var`] does.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+impl RequestCodeConfig {
+    /// Reads the environment that `lookup` finds.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming every variable that is missing or wrong and what was expected.
+    pub fn read(lookup: Lookup) -> Result<Self, ConfigError> {
+        let mut environment = Environment::new(lookup);
+        let config = Self {
+            shared: SharedConfig::collect(&mut environment),
+            code_lifetime: 60 * i64::from(environment.number("CODE_LIFETIME_MINUTES", 1..=30)),
+            limits: Limits {
+                mails_per_day: environment.number("MAILS_PER_DAY", 1..=100),
+                resend_pause: environment.number("RESEND_PAUSE_SECONDS", 10..=600).into(),
+                requests_per_hour: environment.number("REQUESTS_PER_SOURCE_PER_HOUR", 0..=100_000),
+            },
+            mail: MailConfig {
+                sender_address: environment.parsed("SENDER_ADDRESS", "an email address", |text| {
+                    // Only checked: SES compares the sender with its identities as it is written.
+                    Recipient::parse(&text).is_ok().then_some(text)
+                }),
+                sender_name: environment.parsed("SENDER_NAME", "1 to 64 characters on one line", |text| {
+                    let usable = (1..=64).contains(&text.chars().count()) && !text.contains(char::is_control);
+                    usable.then_some(text)
+                }),
+                configuration_set: environment.text("CONFIGURATION_SET"),
+                tags: environment.parsed("MAIL_TAGS", "name=value,… of letters, digits, _ and -", |text| {
+                    tags(&text)
+                }),
+            },
+        };
+        environment.finish(config)
+    }
+}
+
+impl SharedConfig {
+    /// Reads the environment that `lookup` finds; verify-code needs no more.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming every variable that is missing or wrong and what was expected.
+    pub fn read(lookup: Lookup) -> Result<Self, ConfigError> {
+        let mut environment = Environment::new(lookup);
+        let config = Self::collect(&mut environment);
+        environment.finish(config)
+    }
+
+    fn collect(environment: &mut Environment) -> Self {
+        Self {
+            table_name: environment.text("TABLE_NAME"),
+            secret_id: environment.text("SECRET_ID"),
+            code_digits: environment.number("CODE_DIGITS", 4..=10),
+            max_guesses: environment.number::<u8>("MAX_GUESSES", 1..=10).into(),
+        }
+    }
+}
+
+/// Reads variables and remembers what was wrong, so that one start names every fault.
+struct Environment<'a> {
+    lookup: Lookup<'a>,
+    faults: String,
+}
+
+impl<'a> Environment<'a> {
+    fn new(lookup: Lookup<'a>) -> Self {
+        Self {
+            lookup,
+            faults: String::new(),
+        }
+    }
+
+    fn text(&mut self, name: &str) -> String {
+        self.parsed(name, "a name", |text| (!text.trim().is_empty()).then_some(text))
+    }
+
+    fn number<N>(&mut self, name: &str, bounds: RangeInclusive<N>) -> N
+    where
+        N: std::str::FromStr + PartialOrd + std::fmt::Display + Default,
+    {
+        let expected = format!("a whole number from {} to {}", bounds.start(), bounds.end());
+        self.parsed(name, &expected, |text| {
+            text.parse().ok().filter(|number| bounds.contains(number))
+        })
+    }
+
+    fn parsed<T: Default>(&mut self, name: &str, expected: &str, parse: impl FnOnce(String) -> Option<T>) -> T {
+        let value = (self.lookup)(name);
+        let found = value
+            .as_ref()
+            .map_or_else(|| "it is not set".to_owned(), |value| format!("found {value:?}"));
+        value.and_then(parse).unwrap_or_else(|| {
+            // Writing to a String cannot fail.
+            let _ = write!(self.faults, "\n  {name}: expected {expected}, {found}");
+            T::default()
+        })
+    }
+
+    fn finish<T>(self, config: T) -> Result<T, ConfigError> {
+        if self.faults.is_empty() {
+            Ok(config)
+        } else {
+            Err(ConfigError(self.faults))
+        }
+    }
+}
+
+/// The message tags, if each has a name and a value that SES takes.
+fn tags(text: &str) -> Option<BTreeMap<String, String>> {
+    let plain = |part: &str| {
+        (1..=256).contains(&part.len())
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    };
+    text.split(',')
+        .filter(|tag| !text.is_empty() || !tag.is_empty())
+        .map(|tag| {
+            let (name, value) = tag.split_once('=')?;
+            (plain(name) && plain(value)).then(|| (name.to_owned(), value.to_owned()))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(changes: &[(&str, Option<&str>)]) -> impl Fn(&str) -> Option<String> {
+        let mut variables = BTreeMap::from([
+            ("TABLE_NAME", "codes"),
+            ("SECRET_ID", "secret"),
+            ("CODE_DIGITS", "6"),
+            ("MAX_GUESSES", "5"),
+            ("CODE_LIFETIME_MINUTES", "10"),
+            ("MAILS_PER_DAY", "10"),
+            ("RESEND_PAUSE_SECONDS", "60"),
+            ("REQUESTS_PER_SOURCE_PER_HOUR", "100"),
+            ("SENDER_ADDRESS", "no-reply@example.com"),
+            ("SENDER_NAME", "예시"),
+            ("CONFIGURATION_SET", "mails"),
+            ("MAIL_TAGS", "service=email-verification,stage=dev"),
+        ]);
+        for (name, value) in changes {
+            match value {
+                Some(value) => variables.insert(name, value),
+                None => variables.remove(name),
+            };
+        }
+        let variables: BTreeMap<_, _> = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        move |name| variables.get(name).cloned()
+    }
+
+    #[test]
+    fn a_whole_environment_is_read() {
+        let config = RequestCodeConfig::read(&environment(&[])).expect("a usable environment");
+        assert_eq!(config.code_lifetime, 600);
+        assert_eq!(config.limits.resend_pause, 60);
+        assert_eq!(config.mail.tags.len(), 2);
+        assert_eq!(SharedConfig::read(&environment(&[])), Ok(config.shared));
+    }
+
+    #[test]
+    fn every_fault_is_named_with_what_was_expected() {
+        let broken = environment(&[
+            ("CODE_DIGITS", Some("11")),
+            ("SENDER_NAME", None),
+            ("MAIL_TAGS", Some("stage")),
+        ]);
+        let error = RequestCodeConfig::read(&broken)
+            .expect_err("a broken environment")
+            .to_string();
+        for line in [
+            "CODE_DIGITS: expected a whole number from 4 to 10, found \"11\"",
+            "SENDER_NAME: expected 1 to 64 characters on one line, it is not set",
+            "MAIL_TAGS: expected name=value,… of letters, digits, _ and -, found \"stage\"",
+        ] {
+            assert!(error.contains(line), "{error}");
+        }
+        assert_eq!(error.lines().count(), 4);
+    }
+
+    #[test]
+    fn every_variable_is_checked() {
+        for (name, wrong) in [
+            ("TABLE_NAME", " "),
+            ("SECRET_ID", ""),
+            ("CODE_DIGITS", "3"),
+            ("MAX_GUESSES", "0"),
+            ("CODE_LIFETIME_MINUTES", "31"),
+            ("MAILS_PER_DAY", "ten"),
+            ("RESEND_PAUSE_SECONDS", "9"),
+            ("REQUESTS_PER_SOURCE_PER_HOUR", "-1"),
+            ("SENDER_ADDRESS", "no-reply"),
+            ("SENDER_NAME", "a\r\nBcc: b"),
+            ("CONFIGURATION_SET", ""),
+            ("MAIL_TAGS", "a=b,"),
+        ] {
+            for value in [Some(wrong), None] {
+                let error = RequestCodeConfig::read(&environment(&[(name, value)])).expect_err("a broken environment");
+                assert!(error.to_string().contains(&format!("\n  {name}: expected ")), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn tags_may_be_empty() {
+        let config = RequestCodeConfig::read(&environment(&[("MAIL_TAGS", Some(""))])).expect("a usable environment");
+        assert!(config.mail.tags.is_empty());
+    }
+}

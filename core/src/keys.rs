@@ -1,0 +1,181 @@
+//! Every key of the service, derived from its one secret.
+
+use data_encoding::BASE64URL_NOPAD;
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use time::OffsetDateTime;
+
+use crate::address::Recipient;
+use crate::challenge::{ChallengeId, Digest};
+use crate::code::Code;
+use crate::source::Source;
+
+/// The fewest bytes that a secret must have: the strength of the HMACs keyed by it (NIST SP 800-107r1, 5.3.4).
+pub const SHORTEST_SECRET: usize = 32;
+
+/// The service's keys, one for each purpose, so that what one of them signs means nothing under another.
+#[derive(Clone)]
+pub struct Keys {
+    code: Key,
+    digest: Key,
+    table: Key,
+}
+
+/// The secret is too short to derive keys from.
+#[derive(Debug, thiserror::Error)]
+#[error("the secret has {0} bytes; expected at least {SHORTEST_SECRET}")]
+pub struct ShortSecret(usize);
+
+impl Keys {
+    /// Derives each key with HKDF-SHA-256 (RFC 5869) under a label of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`ShortSecret`] below [`SHORTEST_SECRET`] bytes.
+    pub fn derive(secret: &[u8]) -> Result<Self, ShortSecret> {
+        if secret.len() < SHORTEST_SECRET {
+            return Err(ShortSecret(secret.len()));
+        }
+        let secret = Hkdf::<Sha256>::new(None, secret);
+        Ok(Self {
+            code: Key::expand(&secret, "email-verification/1/code"),
+            digest: Key::expand(&secret, "email-verification/1/digest"),
+            table: Key::expand(&secret, "email-verification/1/table"),
+        })
+    }
+
+    /// One of the endless 64-bit words that a challenge's code is cut from.
+    pub(crate) fn code_word(&self, recipient: &Recipient, id: ChallengeId, opened_at: i64, counter: u64) -> u64 {
+        let mac = self.code.mac(&[
+            recipient.as_str().as_bytes(),
+            id.as_bytes(),
+            &opened_at.to_be_bytes(),
+            &counter.to_be_bytes(),
+        ]);
+        mac.iter().take(8).fold(0, |word, byte| word << 8 | u64::from(*byte))
+    }
+
+    /// What the table keeps of a code.
+    #[must_use]
+    pub fn digest(&self, recipient: &Recipient, id: ChallengeId, code: &Code) -> Digest {
+        let fields = [recipient.as_str().as_bytes(), id.as_bytes(), code.as_str().as_bytes()];
+        Digest::new(BASE64URL_NOPAD.encode(&self.digest.mac(&fields)))
+    }
+
+    /// The `pk` of a challenge. It names the recipient as well, so an id brought with another address is another item.
+    #[must_use]
+    pub fn challenge_pk(&self, recipient: &Recipient, id: ChallengeId) -> String {
+        format!(
+            "challenge#{}",
+            self.name(&[recipient.as_str().as_bytes(), id.as_bytes()])
+        )
+    }
+
+    /// The `pk` of what was mailed to a recipient.
+    #[must_use]
+    pub fn recipient_pk(&self, recipient: &Recipient) -> String {
+        format!("recipient#{}", self.name(&[recipient.as_str().as_bytes()]))
+    }
+
+    /// The `pk` of what a source asked for in the UTC hour of `now`.
+    #[must_use]
+    pub fn source_pk(&self, source: Source, now: OffsetDateTime) -> String {
+        format!(
+            "source#{}#{}T{:02}",
+            self.name(&[&source.to_bytes()]),
+            now.date(),
+            now.hour()
+        )
+    }
+
+    fn name(&self, fields: &[&[u8]]) -> String {
+        BASE64URL_NOPAD.encode(&self.table.mac(fields))
+    }
+}
+
+/// As long as a block of SHA-256, the longest key that HMAC uses as it is (RFC 2104, 3).
+#[derive(Clone)]
+struct Key([u8; 64]);
+
+impl Key {
+    #[expect(
+        clippy::expect_used,
+        reason = "HKDF refuses only more than 255 blocks; these are two"
+    )]
+    fn expand(secret: &Hkdf<Sha256>, label: &str) -> Self {
+        let mut bytes = [0; 64];
+        secret
+            .expand(label.as_bytes(), &mut bytes)
+            .expect("two blocks of SHA-256");
+        Self(bytes)
+    }
+
+    /// HMAC-SHA-256 over the fields, each behind its length, so that no two lists of fields look alike.
+    fn mac(&self, fields: &[&[u8]]) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new(&self.0.into());
+        for field in fields {
+            mac.update(&(field.len() as u64).to_be_bytes());
+            mac.update(field);
+        }
+        mac.finalize().into_bytes().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(secret: u8) -> Keys {
+        Keys::derive(&[secret; SHORTEST_SECRET]).expect("a secret of the right length")
+    }
+
+    fn recipient(address: &str) -> Recipient {
+        Recipient::parse(address).expect("a plain address")
+    }
+
+    #[test]
+    fn a_short_secret_is_refused() {
+        assert!(Keys::derive(&[1; SHORTEST_SECRET - 1]).is_err());
+    }
+
+    #[test]
+    fn the_same_challenge_of_another_address_is_another_item() {
+        let id = ChallengeId::parse("7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e").expect("a UUID");
+        let one = keys(1).challenge_pk(&recipient("kim@example.com"), id);
+        let other = keys(1).challenge_pk(&recipient("lee@example.com"), id);
+        assert_ne!(one, other);
+    }
+
+    #[test]
+    fn names_and_digests_depend_on_the_secret() {
+        let id = ChallengeId::parse("7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e").expect("a UUID");
+        let kim = recipient("kim@example.com");
+        let code = Code::parse("123456", 6).expect("six digits");
+        assert_ne!(keys(1).recipient_pk(&kim), keys(2).recipient_pk(&kim));
+        assert_ne!(keys(1).digest(&kim, id, &code), keys(2).digest(&kim, id, &code));
+        assert_ne!(keys(1).code_word(&kim, id, 0, 0), keys(2).code_word(&kim, id, 0, 0));
+    }
+
+    #[test]
+    fn fields_cannot_be_shifted_into_one_another() {
+        let key = Key([7; 64]);
+        assert_ne!(key.mac(&[b"ab", b"c"]), key.mac(&[b"a", b"bc"]));
+        assert_ne!(key.mac(&[b"abc"]), key.mac(&[b"abc", b""]));
+    }
+
+    #[test]
+    fn a_source_has_one_item_an_hour() {
+        let source = Source::parse("203.0.113.7").expect("an address");
+        let at = |seconds| OffsetDateTime::from_unix_timestamp(seconds).expect("a time");
+        assert_eq!(
+            keys(1).source_pk(source, at(3_600)),
+            keys(1).source_pk(source, at(7_199))
+        );
+        assert_ne!(
+            keys(1).source_pk(source, at(3_600)),
+            keys(1).source_pk(source, at(7_200))
+        );
+        assert!(keys(1).source_pk(source, at(3_600)).ends_with("#1970-01-01T01"));
+    }
+}

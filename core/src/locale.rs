@@ -1,0 +1,77 @@
+//! The language of a mail.
+
+/// A language that the mail is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Locale {
+    /// 한국어
+    Korean,
+    /// English, also for whoever asks for a language that there is not.
+    English,
+}
+
+impl Locale {
+    /// Chooses the language: that of the request's body, else the first known one of its `Accept-Language` header
+    /// (RFC 9110, 12.5.4), else English. An unknown one falls through to the next choice.
+    #[must_use]
+    pub fn choose(asked: Option<&str>, accept_language: Option<&str>) -> Self {
+        asked
+            .and_then(Self::from_tag)
+            .or_else(|| {
+                let accepted = accept_language::parse(accept_language?);
+                accepted.iter().find_map(|tag| Self::from_tag(tag))
+            })
+            .unwrap_or(Self::English)
+    }
+
+    /// The language tag (BCP 47), as in the `lang` of the page and in the SES tags.
+    #[must_use]
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::Korean => "ko",
+            Self::English => "en",
+        }
+    }
+
+    /// Reads the language of a tag, whatever its script or region; Android also writes `ko_KR`.
+    fn from_tag(tag: &str) -> Option<Self> {
+        let language = tag.trim().split(['-', '_']).next()?;
+        [Self::Korean, Self::English]
+            .into_iter()
+            .find(|locale| language.eq_ignore_ascii_case(locale.tag()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Locale::{English, Korean};
+    use super::*;
+
+    #[test]
+    fn the_body_decides_before_the_header() {
+        assert_eq!(Locale::choose(Some("ko"), Some("en")), Korean);
+        assert_eq!(Locale::choose(Some("en-US"), Some("ko")), English);
+    }
+
+    #[test]
+    fn tags_are_read_as_phones_write_them() {
+        for tag in ["ko", "KO", "ko-KR", "ko_KR", "ko-Kore-KR", " ko "] {
+            assert_eq!(Locale::choose(Some(tag), None), Korean, "{tag:?}");
+        }
+    }
+
+    #[test]
+    fn the_header_is_read_by_preference() {
+        assert_eq!(Locale::choose(None, Some("ko-KR,ko;q=0.9,en-US;q=0.8")), Korean);
+        assert_eq!(Locale::choose(None, Some("fr, en;q=0.3, ko;q=0.7")), Korean);
+        assert_eq!(Locale::choose(None, Some("en;q=0.8, ko;q=0.2")), English);
+    }
+
+    #[test]
+    fn an_unknown_language_falls_back_instead_of_failing() {
+        assert_eq!(Locale::choose(Some("fr"), Some("ko")), Korean);
+        assert_eq!(Locale::choose(Some("fr"), None), English);
+        for garbage in ["", "*", ";q=", "kor", "한국어", ",,,", "-ko"] {
+            assert_eq!(Locale::choose(Some(garbage), Some(garbage)), English, "{garbage:?}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What may reach a log: this service's own lines, which name no address, code, digest, token or body.
+//!
+//! The AWS SDK and the Lambda runtime write whole requests at their finer levels. Their lines are left out at every
+//! level; of theirs only the span stays that gives each line its `requestId`.
+
+use std::io;
+
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry};
+
+const OWN_CRATES: [&str; 3] = ["email_verification", "request_code", "verify_code"];
+
+/// Starts logging to standard output, as Lambda's `AWS_LAMBDA_LOG_FORMAT` (`JSON` or text) and `AWS_LAMBDA_LOG_LEVEL`
+/// (`INFO` if unset) say.
+pub fn init() {
+    let variable = |name| std::env::var(name).unwrap_or_default();
+    let level = variable("AWS_LAMBDA_LOG_LEVEL").parse().unwrap_or(Level::INFO);
+    let json = variable("AWS_LAMBDA_LOG_FORMAT").eq_ignore_ascii_case("json");
+    subscriber(json, level, io::stdout).init();
+    // A panic's message may quote what was being worked on; where it happened is enough to find it.
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(location, "a panic");
+    }));
+}
+
+/// What [`init`] starts, writing to `writer`.
+pub fn subscriber<W>(json: bool, level: Level, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = if json {
+        Box::new(
+            lines
+                .json()
+                .flatten_event(true)
+                .with_filter(filter_fn(move |metadata| is_kept(metadata, level))),
+        )
+    } else {
+        Box::new(lines.with_filter(filter_fn(move |metadata| is_kept(metadata, level))))
+    };
+    tracing_subscriber::registry().with(lines)
+}
+
+fn is_kept(metadata: &Metadata, level: Level) -> bool {
+    let crate_name = metadata.target().split("::").next().unwrap_or_default();
+    let is_own = OWN_CRATES.contains(&crate_name);
+    *metadata.level() <= level && (is_own || (metadata.is_span() && crate_name == "lambda_runtime"))
+}
