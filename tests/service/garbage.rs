@@ -1,0 +1,182 @@
+//! Whatever is sent, the answer is problem details, nothing is written and nothing panics.
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use crate::service::{Answer, KIM, OWN_ID, Service, event};
+
+static SERVICE: LazyLock<(Runtime, Service)> = LazyLock::new(|| {
+    let runtime = Runtime::new().expect("a runtime");
+    let service = runtime.block_on(Service::start());
+    (runtime, service)
+});
+
+/// The answers of both functions to one body.
+fn answers(body: &[u8]) -> [Answer; 2] {
+    answers_to(&event("/request-code", body))
+}
+
+fn answers_to(event: &Value) -> [Answer; 2] {
+    let (runtime, service) = &*SERVICE;
+    runtime.block_on(async {
+        [
+            service.request_code_event(event).await,
+            service.verify_code_event(event).await,
+        ]
+    })
+}
+
+fn assert_refused(answers: &[Answer]) {
+    for answer in answers {
+        let problem = answer.problem();
+        assert!((400..500).contains(&answer.status), "{problem}");
+    }
+}
+
+fn assert_nothing_written() {
+    let (runtime, service) = &*SERVICE;
+    assert!(runtime.block_on(service.items()).is_empty());
+    assert_eq!(service.ses.calls(), 0);
+}
+
+/// A JSON value of any type; its strings are no address.
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "[^@]{0,30}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 20, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::hash_map("[a-z_]{1,12}", inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_bytes_are_refused(body in prop::collection::vec(any::<u8>(), 0..200)) {
+        assert_refused(&answers(&body));
+        assert_nothing_written();
+    }
+
+    #[test]
+    fn random_json_is_refused(body in any_value()) {
+        assert_refused(&answers(body.to_string().as_bytes()));
+        assert_nothing_written();
+    }
+
+    #[test]
+    fn random_values_in_the_known_fields_are_refused(email in any_value(), id in any_value(), code in any_value()) {
+        let body = json!({ "email": email, "challenge_id": id, "code": code });
+        assert_refused(&answers(body.to_string().as_bytes()));
+        assert_nothing_written();
+    }
+
+    #[test]
+    fn random_headers_are_survived(name in any::<String>(), value in any::<String>()) {
+        let mut event = event("/request-code", b"{}");
+        for name in [name.as_str(), "host", "x-forwarded-proto", "accept-language", "cookie"] {
+            event["headers"][name] = json!(value);
+        }
+        assert_refused(&answers_to(&event));
+        assert_nothing_written();
+    }
+}
+
+#[test]
+fn large_and_deep_bodies_are_refused() {
+    let megabyte = format!(r#"{{"email": "{}"}}"#, "a".repeat(1 << 20));
+    let long_address = format!(r#"{{"email": "{}@example.com"}}"#, "a".repeat(4_000));
+    let deep_array = "[".repeat(4_000) + &"]".repeat(4_000);
+    let deep_object = r#"{"email":"#.repeat(800) + "1" + &"}".repeat(800);
+    for body in [&megabyte, &long_address, &deep_array, &deep_object] {
+        assert_refused(&answers(body.as_bytes()));
+    }
+    assert_nothing_written();
+}
+
+#[test]
+fn odd_bodies_are_refused() {
+    for body in [
+        "",
+        " ",
+        "null",
+        "true",
+        "1",
+        "\"kim@example.com\"",
+        "[]",
+        "{}",
+        "{",
+        "🙂",
+        "\u{FEFF}{}",
+        "NaN",
+        r#"{"email": null}"#,
+        r#"{"email": "🙂@example.com"}"#,
+        r#"{"email": "kim@\u0000.com"}"#,
+        r#"{"email": "kim@example.com\r\nBcc: lee@example.com"}"#,
+        r#"{"email": "\ud800@example.com"}"#,
+        r#"{"email": {"$ne": null}}"#,
+        r#"{"EMAIL": "kim@example.com"}"#,
+        r"{'email': 'kim@example.com'}",
+    ] {
+        assert_refused(&answers(body.as_bytes()));
+    }
+    assert_nothing_written();
+}
+
+#[test]
+fn a_body_that_is_not_declared_as_json_is_refused() {
+    let body = json!({ "email": KIM, "challenge_id": OWN_ID, "code": "123456" }).to_string();
+    for content_type in [
+        "",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/jsonp",
+        "json",
+        "한국",
+    ] {
+        let mut event = event("/request-code", body.as_bytes());
+        event["headers"] = json!({ "content-type": content_type });
+        for answer in answers_to(&event) {
+            assert_eq!(answer.problem(), "415 unsupported-media-type", "{content_type:?}");
+        }
+    }
+    for method in ["GET", "PUT", "DELETE", "OPTIONS"] {
+        let mut event = event("/request-code", body.as_bytes());
+        event["requestContext"]["http"]["method"] = json!(method);
+        for answer in answers_to(&event) {
+            assert_eq!(
+                (answer.problem().as_str(), answer.headers["allow"].as_str()),
+                ("405 about:blank", "POST")
+            );
+        }
+    }
+    assert_nothing_written();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn json_is_accepted_however_it_is_declared() {
+    for content_type in [
+        "application/json",
+        "Application/JSON; charset=utf-8",
+        "application/vnd.example+json",
+    ] {
+        let service = Service::start().await;
+        let mut event = event(
+            "/request-code",
+            json!({ "email": KIM, "extra": [1] }).to_string().as_bytes(),
+        );
+        event["headers"] = json!({ "Content-Type": content_type });
+        assert_eq!(service.request_code_event(&event).await.status, 202, "{content_type}");
+    }
+}

@@ -1,0 +1,147 @@
+//! How often codes may be asked for.
+
+use serde_json::{Value, json};
+
+use crate::service::{Answer, KIM, Service, config, event};
+
+async fn request_from(service: &Service, source_ip: &str, email: &str) -> Answer {
+    let mut event = event("/request-code", json!({ "email": email }).to_string().as_bytes());
+    event["requestContext"]["http"]["sourceIp"] = json!(source_ip);
+    event["headers"]["x-forwarded-for"] = json!("198.51.100.99");
+    event["headers"]["forwarded"] = json!("for=198.51.100.99");
+    service.request_code_event(&event).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recipient_gets_ten_mails_a_day() {
+    let service = Service::start().await;
+    for mail in 1..=10 {
+        let answer = service.request_code(json!({ "email": KIM })).await;
+        assert_eq!(answer.status, 202, "mail {mail}");
+        let half_a_day = 12 * 3_600 - 9 * 60;
+        assert_eq!(
+            answer.body["resend_in"],
+            if mail < 10 { 60 } else { half_a_day },
+            "mail {mail}"
+        );
+        service.wait(60);
+    }
+    let refused = service.request_code(json!({ "email": KIM })).await;
+    assert_eq!(refused.problem(), "429 too-many-requests");
+    assert_eq!(
+        refused.body["retry_after"],
+        12 * 3_600 - 10 * 60,
+        "the rest of the UTC day"
+    );
+    assert_eq!(service.ses.calls(), 10);
+
+    service.wait_until_before_midnight(1);
+    assert_eq!(
+        service.request_code(json!({ "email": KIM })).await.body["retry_after"],
+        1
+    );
+    service.wait(1);
+    assert_eq!(service.request_code(json!({ "email": KIM })).await.status, 202);
+    assert_eq!(
+        service.request_code(json!({ "email": "lee@example.com" })).await.status,
+        202
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_counts_of_past_days_are_dropped() {
+    let service = Service::start().await;
+    for _ in 0..5 {
+        service.mailed_code().await;
+        service.wait(24 * 3_600);
+    }
+    let item = service.item("recipient#").await;
+    let counts = item.keys().filter(|name| name.starts_with("mails_"));
+    assert_eq!(counts.collect::<Vec<_>>(), ["mails_2027-01-19"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_asks_for_a_hundred_codes_an_hour() {
+    let service = Service::start().await;
+    for person in 0..100 {
+        let answer = request_from(&service, "203.0.113.7", &format!("person{person}@example.com")).await;
+        assert_eq!(answer.status, 202);
+    }
+    let refused = request_from(&service, "203.0.113.7", KIM).await;
+    assert_eq!(refused.problem(), "429 too-many-requests");
+    assert_eq!(refused.body["retry_after"], 3_600);
+    assert_eq!(
+        request_from(&service, "203.0.113.8", KIM).await.status,
+        202,
+        "another source"
+    );
+    service.wait(3_600);
+    let answer = request_from(&service, "203.0.113.7", "lee@example.com").await;
+    assert_eq!(answer.status, 202, "the next hour");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_over_its_limit_touches_no_recipient() {
+    let mut config = config();
+    config.limits.requests_per_hour = 1;
+    let service = Service::start_with(config).await;
+    request_from(&service, "203.0.113.7", KIM).await;
+    service.traffic.forget();
+    request_from(&service, "203.0.113.7", "lee@example.com").await;
+    assert_eq!((service.traffic.calls(), service.traffic.writes()), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ipv6_addresses_of_one_64_share_a_limit() {
+    let mut config = config();
+    config.limits.requests_per_hour = 1;
+    let service = Service::start_with(config).await;
+    let ask = async |source, email| request_from(&service, source, email).await.status;
+    assert_eq!(ask("2001:db8:1:2::1", "a@example.com").await, 202);
+    assert_eq!(ask("2001:db8:1:2:ffff::1", "b@example.com").await, 429);
+    assert_eq!(ask("2001:db8:1:3::1", "c@example.com").await, 202);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_limit_on_sources_can_be_turned_off() {
+    let mut config = config();
+    config.limits.requests_per_hour = 0;
+    let service = Service::start_with(config).await;
+    for person in 0..110 {
+        let answer = request_from(&service, "203.0.113.7", &format!("person{person}@example.com")).await;
+        assert_eq!(answer.status, 202);
+    }
+    service.traffic.forget();
+    request_from(&service, "203.0.113.7", KIM).await;
+    assert_eq!(service.traffic.calls(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_without_a_source_is_an_internal_error() {
+    let service = Service::start().await;
+    let mut event = event("/request-code", json!({ "email": KIM }).to_string().as_bytes());
+    event["requestContext"]["http"]["sourceIp"] = Value::Null;
+    let answer = service.request_code_event(&event).await;
+    assert_eq!(answer.problem(), "500 internal-error");
+    assert_eq!(answer.body["request_id"], "JKJaXmPLvHcESHA=");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_item_expires() {
+    let service = Service::start().await;
+    service.mailed_code().await;
+    let lives = [
+        ("challenge#", 600),
+        ("recipient#", 2 * 24 * 3_600),
+        ("source#", 2 * 3_600),
+    ];
+    for (kind, seconds) in lives {
+        let item = service.item(kind).await;
+        assert_eq!(
+            item["expires_at"].as_n(),
+            Ok(&(service.now() + seconds).to_string()),
+            "{kind}"
+        );
+    }
+    assert_eq!(service.items().await.len(), lives.len());
+}

@@ -1,0 +1,186 @@
+//! `POST /request-code`: challenge ids, resume and resend.
+
+use serde_json::json;
+
+use crate::service::{KIM, OWN_ID, Service};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_answered_with_an_id_and_the_times_and_mails_one_code() {
+    let service = Service::start().await;
+    let answer = service.request_code(json!({ "email": KIM })).await;
+    assert_eq!(answer.status, 202);
+    assert_eq!(answer.headers["content-type"], "application/json");
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    assert_eq!(answer.challenge_id().len(), 36);
+    assert_eq!(
+        (&answer.body["expires_in"], &answer.body["resend_in"]),
+        (&json!(600), &json!(60))
+    );
+    assert_eq!(answer.body.as_object().map(serde_json::Map::len), Some(3));
+    assert_eq!(service.ses.mails().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_makes_three_calls_and_verify_code_one() {
+    let service = Service::start().await;
+    let (id, code) = service.mailed_code().await;
+    assert_eq!(service.traffic.calls(), 3);
+    for guess in ["000000", &code, &code, "000001"] {
+        service.traffic.forget();
+        service.verify_code(&id, guess).await;
+        assert_eq!(service.traffic.calls(), 1, "{guess}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_brought_along_is_kept() {
+    let service = Service::start().await;
+    let answer = service
+        .request_code(json!({ "email": KIM, "challenge_id": OWN_ID.to_uppercase() }))
+        .await;
+    assert_eq!((answer.status, answer.challenge_id().as_str()), (202, OWN_ID));
+    let code = service.ses.mails()[0].code();
+    assert_eq!(service.verify_code(OWN_ID, &code).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resend_after_the_pause_mails_the_same_code_and_refills_no_guess() {
+    let service = Service::start().await;
+    let (id, code) = service.mailed_code().await;
+    for wrong in ["000000", "000001"] {
+        service.verify_code(&id, wrong).await;
+    }
+    service.wait(60);
+    let answer = service.request_code(json!({ "email": KIM, "challenge_id": id })).await;
+    assert_eq!((answer.status, answer.challenge_id()), (202, id.clone()));
+    assert_eq!(answer.body["expires_in"], 540, "its expiry stays where it was");
+    let mails = service.ses.mails();
+    assert_eq!((mails.len(), mails[1].code()), (2, code.clone()));
+    assert_eq!(service.verify_code(&id, "000002").await.body["guesses_left"], 2);
+    assert_eq!(service.verify_code(&id, &code).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_inside_the_pause_with_a_known_id_mails_nothing() {
+    let service = Service::start().await;
+    let (id, _) = service.mailed_code().await;
+    service.wait(59);
+    let repeat = service.request_code(json!({ "email": KIM, "challenge_id": id })).await;
+    assert_eq!((repeat.status, repeat.challenge_id()), (202, id));
+    assert_eq!(
+        (&repeat.body["expires_in"], &repeat.body["resend_in"]),
+        (&json!(541), &json!(1))
+    );
+    assert_eq!(service.ses.calls(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_inside_the_pause_without_a_known_id_is_refused_and_stays_unknown() {
+    let service = Service::start().await;
+    service.mailed_code().await;
+    service.wait(10);
+    for body in [
+        json!({ "email": KIM }),
+        json!({ "email": KIM, "challenge_id": OWN_ID }),
+        // Refused before, so its code was never mailed: it must not be answered as if it had been.
+        json!({ "email": KIM, "challenge_id": OWN_ID }),
+    ] {
+        let answer = service.request_code(body).await;
+        assert_eq!(answer.problem(), "429 too-many-requests");
+        assert_eq!(answer.body["retry_after"], 50);
+        assert_eq!(answer.headers["retry-after"], "50");
+    }
+    assert_eq!(service.ses.calls(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pause_goes_on_over_midnight() {
+    let service = Service::start().await;
+    service.wait_until_before_midnight(10);
+    let (id, _) = service.mailed_code().await;
+    service.wait(15);
+    let repeat = service.request_code(json!({ "email": KIM, "challenge_id": id })).await;
+    assert_eq!((repeat.status, repeat.challenge_id()), (202, id));
+    assert_eq!(
+        service.request_code(json!({ "email": KIM })).await.problem(),
+        "429 too-many-requests"
+    );
+    assert_eq!(service.ses.calls(), 1);
+}
+
+/// Ways for a challenge to die, each followed by a request that names it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_challenge_is_replaced_by_a_new_one() {
+    for way_to_die in ["used", "guesses gone", "last minute", "expired"] {
+        let service = Service::start().await;
+        let (old, old_code) = service.mailed_code().await;
+        match way_to_die {
+            "used" => drop(service.verify_code(&old, &old_code).await),
+            "guesses gone" => {
+                for wrong in 0..5 {
+                    service.verify_code(&old, &format!("00000{wrong}")).await;
+                }
+            }
+            "last minute" => service.wait(541),
+            _ => service.wait(100_000),
+        }
+        service.wait(60);
+        let answer = service.request_code(json!({ "email": KIM, "challenge_id": old })).await;
+        let new = answer.challenge_id();
+        assert_eq!(answer.status, 202, "{way_to_die}");
+        assert_ne!(new, old, "{way_to_die}");
+        assert_eq!(answer.body["expires_in"], 600);
+        let new_code = service.ses.mails()[1].code();
+
+        // A retry after a lost answer still names the old one.
+        let repeat = service.request_code(json!({ "email": KIM, "challenge_id": old })).await;
+        assert_eq!(
+            (repeat.status, repeat.challenge_id()),
+            (202, new.clone()),
+            "{way_to_die}"
+        );
+        assert_eq!(repeat.body["expires_in"], 600);
+        assert_eq!(service.ses.calls(), 2);
+
+        assert_eq!(service.verify_code(&old, &new_code).await.problem(), "401 code-expired");
+        assert_eq!(service.verify_code(&new, &new_code).await.status, 200, "{way_to_die}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_challenge_that_died_inside_the_pause_is_not_answered_as_mailed() {
+    let service = Service::start().await;
+    let (id, code) = service.mailed_code().await;
+    service.verify_code(&id, &code).await;
+    let answer = service.request_code(json!({ "email": KIM, "challenge_id": id })).await;
+    assert_eq!(answer.problem(), "429 too-many-requests");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_of_another_address_is_another_challenge() {
+    let service = Service::start().await;
+    let (id, code) = service.mailed_code().await;
+    let lee = service
+        .request_code(json!({ "email": "lee@example.com", "challenge_id": id }))
+        .await;
+    assert_eq!((lee.status, lee.challenge_id()), (202, id.clone()));
+    let mails = service.ses.mails();
+    assert_eq!(mails[1].0["Destination"]["ToAddresses"], json!(["lee@example.com"]));
+    assert_ne!(mails[1].code(), code);
+    assert_eq!(
+        service.verify_code(&id, &mails[1].code()).await.problem(),
+        "401 invalid-code"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_an_address_is_typed_it_is_one_recipient() {
+    let service = Service::start().await;
+    let (id, code) = service.mailed_code().await;
+    let again = service.request_code(json!({ "email": " KIM@Example.COM " })).await;
+    assert_eq!(again.problem(), "429 too-many-requests");
+    let body = json!({ "email": "Kim@EXAMPLE.com\n", "challenge_id": id.to_uppercase(), "code": code });
+    let event = crate::service::event("/verify-code", body.to_string().as_bytes());
+    let answer = service.verify_code_event(&event).await;
+    assert_eq!((answer.status, answer.body), (200, json!({ "email": KIM })));
+}

@@ -1,0 +1,329 @@
+//! Both functions on a database and a mail server of their own, at a time that the test sets.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::interceptors::BeforeDeserializationInterceptorContextMut;
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents, SharedCredentialsProvider,
+};
+use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use email_verification::config::{MailConfig, RequestCodeConfig, SharedConfig};
+use email_verification::event::HttpApiEvent;
+use email_verification::keys::Keys;
+use email_verification::limits::Limits;
+use email_verification::{SdkConfig, aws};
+use lambda_http::{Body, Request, Response, http};
+use rand::rngs::SysRng;
+use request_code::RequestCode;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use verify_code::VerifyCode;
+
+use crate::log;
+use crate::ses::Ses;
+
+/// When every test begins: noon UTC of 2027-01-15, far from the end of an hour or a day.
+pub(crate) const START: i64 = 1_800_014_400;
+/// The address that the tests ask codes for, unless they need several.
+pub(crate) const KIM: &str = "kim@example.com";
+/// An id as an app would bring it.
+pub(crate) const OWN_ID: &str = "7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e";
+
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+pub(crate) struct Service {
+    pub(crate) ses: Ses,
+    pub(crate) traffic: Traffic,
+    dynamodb: Client,
+    request_code: RequestCode,
+    verify_code: VerifyCode,
+    now: AtomicI64,
+}
+
+/// What a caller gets.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: Value,
+    pub(crate) text: String,
+}
+
+impl Service {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(config()).await
+    }
+
+    pub(crate) async fn start_with(config: RequestCodeConfig) -> Self {
+        log::record();
+        let ses = Ses::start().await;
+        let traffic = Traffic::default();
+        let dynamodb = aws::dynamodb(&sdk_config(&start_dynamodb().await));
+        let dynamodb = Client::from_conf(dynamodb.config().to_builder().interceptor(traffic.clone()).build());
+        create_table(&dynamodb, &config.shared.table_name).await;
+        traffic.forget();
+        let keys = Keys::derive(b"the secret of the tests, 32 bytes").expect("keys");
+        let verify_code = VerifyCode::new(config.shared.clone(), keys.clone(), dynamodb.clone());
+        let ses_client = aws::ses(&sdk_config(&ses.url()));
+        let request_code =
+            RequestCode::new(config, keys, dynamodb.clone(), ses_client).expect("a usable configuration");
+        Self {
+            ses,
+            traffic,
+            dynamodb,
+            request_code,
+            verify_code,
+            now: START.into(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.now.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn wait(&self, seconds: i64) {
+        self.now.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// Goes to the first second of the next UTC day, less `seconds`.
+    pub(crate) fn wait_until_before_midnight(&self, seconds: i64) {
+        let day = 24 * 3_600;
+        self.now.store((self.now() / day + 1) * day - seconds, Ordering::SeqCst);
+    }
+
+    pub(crate) async fn request_code(&self, body: Value) -> Answer {
+        self.request_code_event(&event("/request-code", body.to_string().as_bytes()))
+            .await
+    }
+
+    pub(crate) async fn request_code_event(&self, event: &Value) -> Answer {
+        let answer = self
+            .request_code
+            .answer(&request(event), self.time(), &mut SysRng)
+            .await;
+        Answer::read(&answer)
+    }
+
+    pub(crate) async fn verify_code(&self, id: &str, code: &str) -> Answer {
+        let body = json!({ "email": KIM, "challenge_id": id, "code": code });
+        self.verify_code_event(&event("/verify-code", body.to_string().as_bytes()))
+            .await
+    }
+
+    pub(crate) async fn verify_code_event(&self, event: &Value) -> Answer {
+        let answer = self.verify_code.answer(&request(event), self.time()).await;
+        Answer::read(&answer)
+    }
+
+    /// Asks for a code for Kim and returns the challenge's id and the code that was mailed.
+    pub(crate) async fn mailed_code(&self) -> (String, String) {
+        let answer = self.request_code(json!({ "email": KIM })).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        let mails = self.ses.mails();
+        (answer.challenge_id(), mails.last().expect("a mail").code())
+    }
+
+    pub(crate) async fn items(&self) -> Vec<Item> {
+        let scan = self.dynamodb.scan().table_name("codes").send().await;
+        scan.expect("a scan").items.unwrap_or_default()
+    }
+
+    pub(crate) async fn item(&self, kind: &str) -> Item {
+        let items = self.items().await.into_iter();
+        let mut items = items.filter(|item| item["pk"].as_s().is_ok_and(|pk| pk.starts_with(kind)));
+        let item = items.next().expect("an item of that kind");
+        assert!(items.next().is_none(), "more than one item of that kind");
+        item
+    }
+
+    fn time(&self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(self.now()).expect("a time")
+    }
+}
+
+impl Answer {
+    fn read(answer: &Response<Body>) -> Self {
+        let headers = answer.headers().iter();
+        Self {
+            status: answer.status().as_u16(),
+            headers: headers
+                .map(|(name, value)| (name.to_string(), value.to_str().expect("ASCII").to_owned()))
+                .collect(),
+            body: serde_json::from_slice(answer.body()).expect("JSON"),
+            text: String::from_utf8(answer.body().to_vec()).expect("UTF-8"),
+        }
+    }
+
+    pub(crate) fn challenge_id(&self) -> String {
+        self.body["challenge_id"].as_str().expect("a challenge_id").to_owned()
+    }
+
+    /// Status and last part of the problem's type, such as `401 code-expired`.
+    pub(crate) fn problem(&self) -> String {
+        assert_eq!(
+            self.headers["content-type"], "application/problem+json",
+            "{}",
+            self.text
+        );
+        assert_eq!(self.headers["cache-control"], "no-store");
+        assert_eq!(self.body["status"], self.status);
+        let name = self.body["type"].as_str().expect("a type");
+        format!("{} {}", self.status, name.trim_start_matches("urn:email-verification:"))
+    }
+}
+
+/// The configuration that the template gives by default.
+pub(crate) fn config() -> RequestCodeConfig {
+    RequestCodeConfig {
+        shared: SharedConfig {
+            table_name: "codes".to_owned(),
+            secret_id: "unused".to_owned(),
+            code_digits: 6,
+            max_guesses: 5,
+        },
+        code_lifetime: 600,
+        limits: Limits {
+            mails_per_day: 10,
+            resend_pause: 60,
+            requests_per_hour: 100,
+        },
+        mail: MailConfig {
+            sender_address: "no-reply@example.com".to_owned(),
+            sender_name: "예시".to_owned(),
+            configuration_set: "mails".to_owned(),
+            tags: [("service".to_owned(), "email-verification".to_owned())].into(),
+        },
+    }
+}
+
+/// An HTTP API event that POSTs JSON from 203.0.113.7.
+pub(crate) fn event(path: &str, body: &[u8]) -> Value {
+    json!({
+        "version": "2.0",
+        "routeKey": format!("POST {path}"),
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": { "content-type": "application/json" },
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "abc123",
+            "domainName": "abc123.execute-api.ap-northeast-2.amazonaws.com",
+            "requestId": "JKJaXmPLvHcESHA=",
+            "stage": "$default",
+            "timeEpoch": START * 1_000,
+            "http": { "method": "POST", "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7", "userAgent": "app" },
+        },
+        "body": data_encoding::BASE64.encode(body),
+        "isBase64Encoded": true,
+    })
+}
+
+fn request(event: &Value) -> Request {
+    serde_json::from_str::<HttpApiEvent>(&event.to_string())
+        .expect("an HTTP API event")
+        .into()
+}
+
+fn sdk_config(endpoint: &str) -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            "test", "test", None, None, "test",
+        )))
+        .region(Region::new("ap-northeast-2"))
+        .endpoint_url(endpoint)
+        .build()
+}
+
+async fn start_dynamodb() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let database = dynoxide::Database::memory().expect("a database");
+    tokio::spawn(dynoxide::server::serve_on(listener, database));
+    format!("http://{address}")
+}
+
+async fn create_table(dynamodb: &Client, name: &str) {
+    let key = KeySchemaElement::builder().attribute_name("pk").key_type(KeyType::Hash);
+    let attribute = AttributeDefinition::builder()
+        .attribute_name("pk")
+        .attribute_type(ScalarAttributeType::S);
+    dynamodb
+        .create_table()
+        .table_name(name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .key_schema(key.build().expect("a key"))
+        .attribute_definitions(attribute.build().expect("an attribute"))
+        .send()
+        .await
+        .expect("a table");
+}
+
+/// Watches the answers of the database, and can lose them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Traffic(Arc<Counters>);
+
+#[derive(Debug, Default)]
+struct Counters {
+    calls: AtomicUsize,
+    writes: AtomicUsize,
+    lost: Mutex<Range<usize>>,
+}
+
+impl Traffic {
+    /// Calls that the database answered since the last [`Self::forget`].
+    pub(crate) fn calls(&self) -> usize {
+        self.0.calls.load(Ordering::SeqCst)
+    }
+
+    /// Those among them whose condition held.
+    pub(crate) fn writes(&self) -> usize {
+        self.0.writes.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn forget(&self) {
+        self.0.calls.store(0, Ordering::SeqCst);
+        self.0.writes.store(0, Ordering::SeqCst);
+    }
+
+    /// Lets the next `answers` of the database arrive as HTTP 500: the writes were made, but nobody learns it.
+    pub(crate) fn lose(&self, answers: usize) {
+        self.lose_after(0, answers);
+    }
+
+    /// The same, once `answers_before` have arrived.
+    pub(crate) fn lose_after(&self, answers_before: usize, answers: usize) {
+        let first = self.calls() + answers_before;
+        *self.0.lost.lock().expect("the range") = first..first + answers;
+    }
+}
+
+impl Intercept for Traffic {
+    fn name(&self) -> &'static str {
+        "Traffic"
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let call = self.0.calls.fetch_add(1, Ordering::SeqCst);
+        if context.response().status().is_success() {
+            self.0.writes.fetch_add(1, Ordering::SeqCst);
+        }
+        if self.0.lost.lock().expect("the range").contains(&call) {
+            let lost = http::Response::builder().status(500).body("".into())?;
+            *context.response_mut() = lost.try_into()?;
+        }
+        Ok(())
+    }
+}
