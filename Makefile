@@ -1,0 +1,27 @@
+.PHONY: help run test lint smoke setup
+
+help:
+	@echo "make run    run the service on this machine, with a local AWS and an inbox"
+	@echo "make test   run the tests"
+	@echo "make lint   check format, code, documentation and template"
+	@echo "make smoke  run the service and use it once: ask, read the mail, hand in"
+
+run: setup
+	@.venv/bin/python local/run.py
+
+test:
+	@cargo test --locked --workspace
+
+lint: setup
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	.venv/bin/ruff check local
+	.venv/bin/ruff format --check local
+	.venv/bin/python local/lint_template.py
+
+smoke: setup
+	@.venv/bin/python local/smoke.py
+
+setup:
+	@local/setup.sh

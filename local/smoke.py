@@ -1,0 +1,170 @@
+"""Uses the service that `make run` starts as a person would: asks, reads the mail in the inbox, hands the code in.
+
+The curl lines are those that `make run` prints. Afterwards the table and the log are searched for what must not be
+in them, and what was started must be gone.
+"""
+
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+
+from run import aws_client
+
+# Ports of its own, so that it runs beside `make run`.
+PORTS = {"API_PORT": "19000", "AWS_PORT": "14566", "SMTP_PORT": "11025", "INBOX_PORT": "11080"}
+ADDRESS = "kim@example.com"
+
+
+class Service:
+    """`make run`, and what it printed."""
+
+    def __init__(self):
+        self.lines = []
+        self.process = subprocess.Popen(
+            ["make", "--no-print-directory", "run"],
+            env=os.environ | PORTS,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            # A group of its own, as a terminal makes one: Ctrl-C is a signal to the whole group.
+            start_new_session=True,
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            print(f"    {line}", end="", flush=True)
+            self.lines.append(line)
+
+    def text(self):
+        return "".join(self.lines)
+
+    def wait_until_ready(self, seconds=1_200):
+        deadline = time.monotonic() + seconds
+        while "Ctrl-C stops everything" not in self.text():
+            assert self.process.poll() is None, "make run stopped by itself"
+            assert time.monotonic() < deadline, "make run is not ready"
+            time.sleep(0.2)
+
+    def press_ctrl_c(self):
+        os.killpg(self.process.pid, signal.SIGINT)
+        self.process.wait(30)
+
+    def curl_line(self, path):
+        return next(line.strip() for line in self.lines if line.strip().startswith("curl") and f"/{path}" in line)
+
+
+def curl(line):
+    """Runs a printed curl line. Returns status, headers as text, and body."""
+    done = subprocess.run(shlex.split(line) + ["--silent", "--max-time", "30"], capture_output=True, text=True)
+    head, _, body = done.stdout.replace("\r", "").partition("\n\n")
+    status = int(head.split()[1])
+    return status, head.lower(), json.loads(body)
+
+
+def inbox(path):
+    url = f"http://127.0.0.1:{PORTS['INBOX_PORT']}{path}"
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.read().decode()
+
+
+def only_mail():
+    """Subject, text and HTML of the one mail in the inbox."""
+    for _ in range(50):
+        messages = json.loads(inbox("/messages/"))["messages"]
+        if messages:
+            break
+        time.sleep(0.1)
+    assert len(messages) == 1, messages
+    message = messages[0]
+    assert message["recipients"]["to"] == [ADDRESS], message
+    return message["subject"], inbox(f"/messages/{message['id']}.plain"), inbox(f"/messages/{message['id']}.html")
+
+
+def table():
+    client = aws_client("dynamodb", f"http://127.0.0.1:{PORTS['AWS_PORT']}")
+    (name,) = client.list_tables()["TableNames"]
+    return client.scan(TableName=name)["Items"]
+
+
+def expect(what, found, expected):
+    assert found == expected, f"{what}: expected {expected!r}, found {found!r}"
+    print(f"ok  {what}", flush=True)
+
+
+def problem(answer):
+    status, head, body = answer
+    assert "content-type: application/problem+json" in head, head
+    return f"{status} {body['type'].removeprefix('urn:email-verification:')}"
+
+
+def use(service):
+    request_line, verify_line = service.curl_line("request-code"), service.curl_line("verify-code")
+    status, head, asked = curl(request_line)
+    expect("a code can be asked for", (status, asked["expires_in"], asked["resend_in"]), (202, 600, 60))
+    expect("answers are not stored", "cache-control: no-store" in head, True)
+
+    subject, text, html = only_mail()
+    code = re.match(r"[0-9]{6}\b", subject).group()
+    expect("the subject is Korean, the code first", subject, f"{code} 예시 앱 인증번호")
+    expect("so is the text", text.startswith(code) and "인증번호" in text, True)
+    expect("and the HTML", code in html and "인증번호" in html, True)
+
+    expect("a second request has to wait", problem(curl(request_line)), "429 too-many-requests")
+    resumed = request_line.replace('"locale"', f'"challenge_id": "{asked["challenge_id"]}", "locale"')
+    status, _, again = curl(resumed)
+    expect("a repeat is answered as the first", (status, again["challenge_id"]), (202, asked["challenge_id"]))
+
+    def hand_in(code):
+        return curl(verify_line.replace("CHALLENGE_ID", asked["challenge_id"]).replace("CODE", code))
+
+    wrong = "000000" if code != "000000" else "000001"
+    refused = hand_in(wrong)
+    expect("a wrong code is refused", (problem(refused), refused[2]["guesses_left"]), ("401 invalid-code", 4))
+    expect("the right one is accepted", hand_in(f"{code[:3]} {code[3:]}")[::2], (200, {"email": ADDRESS}))
+    expect("a repeat gets the same answer", hand_in(code)[::2], (200, {"email": ADDRESS}))
+    expect("another code comes too late", problem(hand_in(wrong)), "401 code-expired")
+    odd = hand_in(code + "' -H 'X-Forwarded-Proto: !!' -H 'X-Name: 한국' -d '{}")
+    expect("odd headers are survived", problem(odd), "400 malformed-request")
+    expect("one mail was sent", only_mail()[0], subject)
+
+    items, log = json.dumps(table()), service.text().partition("The functions' log follows")[2]
+    kinds = sorted(item["pk"]["S"].partition("#")[0] for item in table())
+    # The refused request opened a challenge as well, whose id nobody was told.
+    expect("the table has its items", kinds, ["challenge", "challenge", "recipient", "source"])
+    expect("the log tells what happened", all(word in log for word in ("mailed", "invalid-code", "verified")), True)
+    for name, place in (("table", items), ("log", log)):
+        # As a word of its own: six digits also come up by chance inside a time or an id.
+        found = [secret for secret in (ADDRESS, "kim", code) if re.search(rf"\b{re.escape(secret)}\b", place)]
+        expect(f"no address and no code is in the {name}", found, [])
+
+
+def expect_nothing_left():
+    for name, port in PORTS.items():
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            expect(f"{name} is free again", probe.connect_ex(("127.0.0.1", int(port))) != 0, True)
+    expect("no state is left", os.path.exists(".local"), False)
+
+
+def main():
+    service = Service()
+    try:
+        service.wait_until_ready()
+        use(service)
+    finally:
+        service.press_ctrl_c()
+    expect_nothing_left()
+    print("The service works: asked, mailed, handed in.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
