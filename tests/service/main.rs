@@ -4,6 +4,7 @@
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod dynamodb;
 mod events;
 mod faults;
 mod garbage;

@@ -1,31 +1,24 @@
 //! Both functions on a database and a mail server of their own, at a time that the test sets.
 
 use std::collections::HashMap;
-use std::ops::Range;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::interceptors::BeforeDeserializationInterceptorContextMut;
-use aws_sdk_dynamodb::config::{
-    BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents, SharedCredentialsProvider,
-};
-use aws_sdk_dynamodb::error::BoxError;
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use aws_sdk_dynamodb::types::AttributeValue;
 use email_verification::config::{MailConfig, RequestCodeConfig, SharedConfig};
 use email_verification::event::HttpApiEvent;
 use email_verification::keys::Keys;
 use email_verification::limits::Limits;
 use email_verification::{SdkConfig, aws};
-use lambda_http::{Body, Request, Response, http};
+use lambda_http::{Body, Request, Response};
 use rand::rngs::SysRng;
 use request_code::RequestCode;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use verify_code::VerifyCode;
 
+use crate::dynamodb::{self, Traffic};
 use crate::log;
 use crate::ses::Ses;
 
@@ -65,19 +58,18 @@ impl Service {
         log::record();
         let ses = Ses::start().await;
         let traffic = Traffic::default();
-        let dynamodb = aws::dynamodb(&sdk_config(&start_dynamodb().await));
-        let dynamodb = Client::from_conf(dynamodb.config().to_builder().interceptor(traffic.clone()).build());
-        create_table(&dynamodb, &config.shared.table_name).await;
+        let client = aws::dynamodb(&sdk_config(&dynamodb::start().await));
+        let client = Client::from_conf(client.config().to_builder().interceptor(traffic.clone()).build());
+        dynamodb::create_table(&client, &config.shared.table_name).await;
         traffic.forget();
         let keys = Keys::derive(b"the secret of the tests, 32 bytes").expect("keys");
-        let verify_code = VerifyCode::new(config.shared.clone(), keys.clone(), dynamodb.clone());
+        let verify_code = VerifyCode::new(config.shared.clone(), keys.clone(), client.clone());
         let ses_client = aws::ses(&sdk_config(&ses.url()));
-        let request_code =
-            RequestCode::new(config, keys, dynamodb.clone(), ses_client).expect("a usable configuration");
+        let request_code = RequestCode::new(config, keys, client.clone(), ses_client).expect("a usable configuration");
         Self {
             ses,
             traffic,
-            dynamodb,
+            dynamodb: client,
             request_code,
             verify_code,
             now: START.into(),
@@ -240,90 +232,4 @@ fn sdk_config(endpoint: &str) -> SdkConfig {
         .region(Region::new("ap-northeast-2"))
         .endpoint_url(endpoint)
         .build()
-}
-
-async fn start_dynamodb() -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    let database = dynoxide::Database::memory().expect("a database");
-    tokio::spawn(dynoxide::server::serve_on(listener, database));
-    format!("http://{address}")
-}
-
-async fn create_table(dynamodb: &Client, name: &str) {
-    let key = KeySchemaElement::builder().attribute_name("pk").key_type(KeyType::Hash);
-    let attribute = AttributeDefinition::builder()
-        .attribute_name("pk")
-        .attribute_type(ScalarAttributeType::S);
-    dynamodb
-        .create_table()
-        .table_name(name)
-        .billing_mode(BillingMode::PayPerRequest)
-        .key_schema(key.build().expect("a key"))
-        .attribute_definitions(attribute.build().expect("an attribute"))
-        .send()
-        .await
-        .expect("a table");
-}
-
-/// Watches the answers of the database, and can lose them.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Traffic(Arc<Counters>);
-
-#[derive(Debug, Default)]
-struct Counters {
-    calls: AtomicUsize,
-    writes: AtomicUsize,
-    lost: Mutex<Range<usize>>,
-}
-
-impl Traffic {
-    /// Calls that the database answered since the last [`Self::forget`].
-    pub(crate) fn calls(&self) -> usize {
-        self.0.calls.load(Ordering::SeqCst)
-    }
-
-    /// Those among them whose condition held.
-    pub(crate) fn writes(&self) -> usize {
-        self.0.writes.load(Ordering::SeqCst)
-    }
-
-    pub(crate) fn forget(&self) {
-        self.0.calls.store(0, Ordering::SeqCst);
-        self.0.writes.store(0, Ordering::SeqCst);
-    }
-
-    /// Lets the next `answers` of the database arrive as HTTP 500: the writes were made, but nobody learns it.
-    pub(crate) fn lose(&self, answers: usize) {
-        self.lose_after(0, answers);
-    }
-
-    /// The same, once `answers_before` have arrived.
-    pub(crate) fn lose_after(&self, answers_before: usize, answers: usize) {
-        let first = self.calls() + answers_before;
-        *self.0.lost.lock().expect("the range") = first..first + answers;
-    }
-}
-
-impl Intercept for Traffic {
-    fn name(&self) -> &'static str {
-        "Traffic"
-    }
-
-    fn modify_before_deserialization(
-        &self,
-        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let call = self.0.calls.fetch_add(1, Ordering::SeqCst);
-        if context.response().status().is_success() {
-            self.0.writes.fetch_add(1, Ordering::SeqCst);
-        }
-        if self.0.lost.lock().expect("the range").contains(&call) {
-            let lost = http::Response::builder().status(500).body("".into())?;
-            *context.response_mut() = lost.try_into()?;
-        }
-        Ok(())
-    }
 }
