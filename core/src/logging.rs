@@ -4,6 +4,7 @@
 //! level; of theirs only the span stays that gives each line its `requestId`.
 
 use std::io;
+use std::process::ExitCode;
 
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::filter_fn;
@@ -26,6 +27,18 @@ pub fn init() {
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(location, "a panic");
     }));
+}
+
+/// How a function ends: with its error, if there is one, in the log.
+#[must_use]
+pub fn exit_code(outcome: Result<(), lambda_http::Error>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("the function cannot run: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// What [`init`] starts, writing to `writer`.

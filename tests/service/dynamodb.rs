@@ -11,8 +11,12 @@ use aws_sdk_dynamodb::error::BoxError;
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use lambda_http::http;
 
-/// Starts a database and returns its URL.
+/// Starts a database and returns its URL; with `DYNAMODB_URL`, that of the engine which runs there already, such as
+/// Amazon's own DynamoDB Local.
 pub(crate) async fn start() -> String {
+    if let Ok(url) = std::env::var("DYNAMODB_URL") {
+        return url;
+    }
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let database = dynoxide::Database::memory().expect("a database");

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::AttributeValue;
+use email_verification::challenge::ChallengeId;
 use email_verification::config::{MailConfig, RequestCodeConfig, SharedConfig};
 use email_verification::event::HttpApiEvent;
 use email_verification::keys::Keys;
@@ -35,6 +36,7 @@ pub(crate) struct Service {
     pub(crate) ses: Ses,
     pub(crate) traffic: Traffic,
     dynamodb: Client,
+    table: String,
     request_code: RequestCode,
     verify_code: VerifyCode,
     now: AtomicI64,
@@ -54,13 +56,16 @@ impl Service {
         Self::start_with(config()).await
     }
 
-    pub(crate) async fn start_with(config: RequestCodeConfig) -> Self {
+    pub(crate) async fn start_with(mut config: RequestCodeConfig) -> Self {
         log::record();
+        // Each test has a table of its own, also where the engine is shared.
+        let table = ChallengeId::draw(&mut SysRng).expect("randomness").to_string();
+        config.shared.table_name.clone_from(&table);
         let ses = Ses::start().await;
         let traffic = Traffic::default();
         let client = aws::dynamodb(&sdk_config(&dynamodb::start().await));
         let client = Client::from_conf(client.config().to_builder().interceptor(traffic.clone()).build());
-        dynamodb::create_table(&client, &config.shared.table_name).await;
+        dynamodb::create_table(&client, &table).await;
         traffic.forget();
         let keys = Keys::derive(b"the secret of the tests, 32 bytes").expect("keys");
         let verify_code = VerifyCode::new(config.shared.clone(), keys.clone(), client.clone());
@@ -70,6 +75,7 @@ impl Service {
             ses,
             traffic,
             dynamodb: client,
+            table,
             request_code,
             verify_code,
             now: START.into(),
@@ -123,7 +129,7 @@ impl Service {
     }
 
     pub(crate) async fn items(&self) -> Vec<Item> {
-        let scan = self.dynamodb.scan().table_name("codes").send().await;
+        let scan = self.dynamodb.scan().table_name(&self.table).send().await;
         scan.expect("a scan").items.unwrap_or_default()
     }
 
@@ -175,7 +181,7 @@ impl Answer {
 pub(crate) fn config() -> RequestCodeConfig {
     RequestCodeConfig {
         shared: SharedConfig {
-            table_name: "codes".to_owned(),
+            table_name: "one for each test".to_owned(),
             secret_id: "unused".to_owned(),
             code_digits: 6,
             max_guesses: 5,
