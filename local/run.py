@@ -30,15 +30,19 @@ AWS = f"http://127.0.0.1:{PORTS['AWS_PORT']}"
 INBOX = f"http://127.0.0.1:{PORTS['INBOX_PORT']}"
 STACK = "email-verification"
 
+# A profile or key of a real account has no place here.
+for name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[name]
+
 
 class Failure(Exception):
     """Something that the person who called `make run` has to know."""
 
 
 def environment():
-    """This process's environment, without anything that could reach a real AWS account."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    return kept | {
+    """The environment of everything that is started here: the local AWS is the only one it knows."""
+    return os.environ | {
+        "NO_PROXY": "127.0.0.1",
         "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}",
         "TMPDIR": str(STATE / "tmp"),
         "AWS_ENDPOINT_URL": AWS,

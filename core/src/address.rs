@@ -30,8 +30,9 @@ impl Recipient {
     /// an IP address, a display name, an address over 254 octets.
     pub fn parse(typed: &str) -> Result<Self, InvalidEmail> {
         let (local, domain) = typed.trim().rsplit_once('@').ok_or(InvalidEmail)?;
-        // The parser below also takes quoted strings and UTF-8, which SES does not.
-        if !local.bytes().all(is_atom_or_dot) {
+        // The parser below also takes quoted strings and UTF-8, which SES does not. What looks like an encoded word
+        // (RFC 2047) might be decoded on its way into another address.
+        if !local.bytes().all(is_atom_or_dot) || local.contains("=?") {
             return Err(InvalidEmail);
         }
         let domain = idna::domain_to_ascii_strict(domain).map_err(|_| InvalidEmail)?;
@@ -129,6 +130,7 @@ mod tests {
             "kim\0@example.com",
             "kim@exam\0ple.com",
             "kim@lee@example.com",
+            "=?utf-8?q?lee=40example.org?=@example.com",
             &long_local,
             &long_label,
             &long_domain,

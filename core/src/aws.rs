@@ -1,7 +1,7 @@
 //! Time limits and retries of every AWS call, and what may be said of one that failed.
 //!
-//! The slowest way through request-code is three DynamoDB steps, SES and a refund: 3 × 2.5 + 5 + 2.5 = 15 s, inside
-//! the 20 s that the template gives the function. verify-code makes one call.
+//! The slowest way through request-code is two DynamoDB steps, SES, and a third step or a refund: 2 × 2.5 + 5 + 2.5 =
+//! 12.5 s, inside the 20 s that the template gives the function. verify-code makes one call.
 
 use std::error::Error;
 use std::time::Duration;

@@ -107,29 +107,21 @@ impl Challenge {
         }
     }
 
-    /// Whether the right code was handed in.
+    /// Whether its right code was not handed in yet, and it has guesses left.
     #[must_use]
-    pub fn is_used(&self) -> bool {
-        self.guesses.contains(&self.code_digest)
+    pub fn takes_guesses(&self, max_guesses: usize) -> bool {
+        self.guesses.len() < max_guesses && !self.guesses.contains(&self.code_digest)
     }
 
-    /// Since when the challenge cannot be resumed, the last second in which it could; none while it can.
+    /// Whether its code may be mailed again; otherwise it is dead, and a new challenge replaces it.
     ///
-    /// It is dead when it was used, when its guesses are gone, when less than a minute is left (of a lifetime under
-    /// two minutes, half of it), or when `code_digest`, that of the code which would be mailed today, is not its
-    /// own: the number of digits or the secret was changed meanwhile.
+    /// It may be while it takes guesses and a minute is left (of a lifetime under two minutes, half of it), provided
+    /// that `code_digest`, that of the code which would be mailed today, is its own: the number of digits or the
+    /// secret may have changed meanwhile.
     #[must_use]
-    pub fn dead_since(&self, now: i64, max_guesses: usize, code_digest: &Digest) -> Option<i64> {
+    pub fn is_resumable(&self, now: i64, max_guesses: usize, code_digest: &Digest) -> bool {
         let shortest_rest = SHORTEST_REST.min((self.expires_at - self.opened_at) / 2);
-        if self.is_used() || self.guesses.len() >= max_guesses {
-            self.last_guess_at
-        } else if self.expires_at - now < shortest_rest {
-            Some(self.expires_at - shortest_rest)
-        } else if self.code_digest != *code_digest {
-            Some(self.opened_at)
-        } else {
-            None
-        }
+        self.takes_guesses(max_guesses) && self.expires_at - now >= shortest_rest && self.code_digest == *code_digest
     }
 }
 
@@ -152,41 +144,38 @@ mod tests {
         }
     }
 
-    fn dead_since(challenge: &Challenge, now: i64) -> Option<i64> {
-        challenge.dead_since(now, 5, &digest("right"))
+    fn is_resumable(challenge: &Challenge, now: i64) -> bool {
+        challenge.is_resumable(now, 5, &digest("right"))
     }
 
     #[test]
     fn a_challenge_is_resumed_until_its_last_minute() {
-        assert_eq!(dead_since(&challenge(&[]), NOW), None);
-        assert_eq!(dead_since(&challenge(&["a", "b", "c", "d"]), NOW + 540), None);
-        assert_eq!(dead_since(&challenge(&[]), NOW + 541), Some(NOW + 540));
-        assert_eq!(dead_since(&challenge(&[]), NOW + 100_000), Some(NOW + 540));
+        assert!(is_resumable(&challenge(&[]), NOW));
+        assert!(is_resumable(&challenge(&["a", "b", "c", "d"]), NOW + 540));
+        assert!(!is_resumable(&challenge(&[]), NOW + 541));
+        assert!(!is_resumable(&challenge(&[]), NOW + 100_000));
     }
 
     #[test]
-    fn a_used_challenge_is_dead_since_it_was_used() {
-        assert_eq!(dead_since(&challenge(&["a", "right"]), NOW + 40), Some(NOW + 30));
+    fn a_used_challenge_is_dead() {
+        assert!(!is_resumable(&challenge(&["a", "right"]), NOW));
     }
 
     #[test]
-    fn a_challenge_without_guesses_left_is_dead_since_the_last_one() {
-        assert_eq!(
-            dead_since(&challenge(&["a", "b", "c", "d", "e"]), NOW + 40),
-            Some(NOW + 30)
-        );
+    fn a_challenge_without_guesses_left_is_dead() {
+        assert!(!is_resumable(&challenge(&["a", "b", "c", "d", "e"]), NOW));
     }
 
     #[test]
     fn a_challenge_of_one_minute_is_resumed_for_half_of_it() {
         let short = Challenge::open(NOW, 60, digest("right"));
-        assert_eq!(dead_since(&short, NOW + 30), None);
-        assert_eq!(dead_since(&short, NOW + 31), Some(NOW + 30));
+        assert!(is_resumable(&short, NOW + 30));
+        assert!(!is_resumable(&short, NOW + 31));
     }
 
     #[test]
     fn a_challenge_whose_code_would_be_another_today_is_dead() {
-        assert_eq!(challenge(&[]).dead_since(NOW, 5, &digest("other")), Some(NOW));
+        assert!(!challenge(&[]).is_resumable(NOW, 5, &digest("other")));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::address::Recipient;
-use crate::challenge::ChallengeId;
+use crate::challenge::{ChallengeId, Digest};
 use crate::keys::Keys;
 
 /// The digits of a challenge, kept as text so that leading zeros stay.
@@ -51,6 +51,12 @@ impl Code {
         } else {
             Err(WrongShape)
         }
+    }
+
+    /// What the table keeps of the code, for one challenge of one recipient.
+    #[must_use]
+    pub fn digest(&self, keys: &Keys, recipient: &Recipient, id: ChallengeId) -> Digest {
+        keys.digest(recipient, id, &self.0)
     }
 
     /// The digits, to be mailed, never logged.

@@ -16,7 +16,8 @@ pub struct RequestCodeConfig {
     pub shared: SharedConfig,
     /// `CODE_LIFETIME_MINUTES`, 1 to 30, here in seconds: how long a code works.
     pub code_lifetime: i64,
-    /// `MAILS_PER_DAY`, 1 to 100; `RESEND_PAUSE_SECONDS`, 10 to 600; `REQUESTS_PER_SOURCE_PER_HOUR`, 0 (off) to 100000.
+    /// `MAILS_PER_DAY`, 1 to 100; `RESEND_PAUSE_SECONDS`, 30 (longer than the function can run, so that a request is
+    /// over before the next is charged) to 600; `REQUESTS_PER_SOURCE_PER_HOUR`, 0 (off) to 100000.
     pub limits: Limits,
     /// How mails are sent.
     pub mail: MailConfig,
@@ -69,7 +70,7 @@ impl RequestCodeConfig {
             code_lifetime: 60 * i64::from(environment.number("CODE_LIFETIME_MINUTES", 1..=30)),
             limits: Limits {
                 mails_per_day: environment.number("MAILS_PER_DAY", 1..=100),
-                resend_pause: environment.number("RESEND_PAUSE_SECONDS", 10..=600).into(),
+                resend_pause: environment.number("RESEND_PAUSE_SECONDS", 30..=600).into(),
                 requests_per_hour: environment.number("REQUESTS_PER_SOURCE_PER_HOUR", 0..=100_000),
             },
             mail: MailConfig {
@@ -249,7 +250,7 @@ mod tests {
             ("MAX_GUESSES", "0"),
             ("CODE_LIFETIME_MINUTES", "31"),
             ("MAILS_PER_DAY", "ten"),
-            ("RESEND_PAUSE_SECONDS", "9"),
+            ("RESEND_PAUSE_SECONDS", "29"),
             ("REQUESTS_PER_SOURCE_PER_HOUR", "-1"),
             ("SENDER_ADDRESS", "no-reply"),
             ("SENDER_NAME", "a\r\nBcc: b"),

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use crate::challenge::ChallengeId;
+use crate::challenge::{Challenge, ChallengeId};
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
@@ -31,13 +31,14 @@ pub struct SendRecord {
 /// The newest mail to a recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastMail {
-    /// When it was sent, in epoch seconds.
+    /// When it was charged, in epoch seconds; a challenge that was opened for it was opened then.
     pub sent_at: i64,
-    /// The id that the request drew for itself: its own name, and that of the challenge it opened unless the one it
-    /// asked for was live.
+    /// The id that the request drew for itself.
     pub request: ChallengeId,
-    /// The challenge that the request asked for.
+    /// The challenge that the request named, or else the one that it was mailed.
     pub asked_for: ChallengeId,
+    /// The challenge whose code the mail carries: the one asked for, or the new one in place of a dead one.
+    pub challenge: ChallengeId,
 }
 
 impl Limits {
@@ -52,29 +53,35 @@ impl Limits {
         }
     }
 
-    /// The challenge whose code has already been mailed to somebody who asks once more inside the pause: a double
-    /// tap, or a retry after a lost answer. They need no second mail, only the same answer again.
+    /// The challenge whose code has already been mailed to somebody who asks once more inside the pause, and when it
+    /// expires: a double tap, or a retry after a lost answer, needs no second mail, only the same answer again.
     ///
-    /// `asked_for` is the challenge that this request names, `dead_since` since when that one cannot be resumed. The
-    /// newest mail was for the challenge it was asked for, unless that was dead already when it was sent: then it
-    /// was for the new one that replaced it.
+    /// `asked_for` is the challenge that this request names and `standing` its state. There is none yet while the
+    /// first request is still waiting for SES. `lifetime` (seconds) and `max_guesses` are those of a challenge.
     #[must_use]
     pub fn already_mailed(
         &self,
         record: &SendRecord,
         asked_for: ChallengeId,
-        dead_since: Option<i64>,
+        standing: Option<&Challenge>,
+        (lifetime, max_guesses): (i64, usize),
         now: OffsetDateTime,
-    ) -> Option<ChallengeId> {
+    ) -> Option<(ChallengeId, i64)> {
         let mail = record
             .last_mail
             .as_ref()
             .filter(|mail| self.pause_left(mail, now) > 0)?;
-        match dead_since {
-            None if mail.asked_for == asked_for || mail.request == asked_for => Some(asked_for),
-            Some(dead_since) if mail.asked_for == asked_for && dead_since < mail.sent_at => Some(mail.request),
-            _ => None,
-        }
+        let opened_for_it = mail.sent_at + lifetime;
+        let expires_at = match standing {
+            Some(standing) if mail.challenge == asked_for => {
+                standing.takes_guesses(max_guesses).then_some(standing.expires_at)?
+            }
+            None if mail.challenge == asked_for => opened_for_it,
+            // It was dead when the mail was asked for, so that another was opened.
+            _ if mail.asked_for == asked_for => opened_for_it,
+            _ => return None,
+        };
+        (now.unix_timestamp() < expires_at).then_some((mail.challenge, expires_at))
     }
 
     /// Seconds until a source may ask again that has used up its hour.
@@ -96,6 +103,7 @@ fn left_of(length: i64, now: OffsetDateTime) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::challenge::Digest;
 
     /// Ten minutes before midnight UTC.
     const NOW: i64 = 20_000 * DAY - 600;
@@ -113,12 +121,13 @@ mod tests {
         ChallengeId::parse(&format!("00000000-0000-4000-8000-0000000000{last:02}")).expect("a UUID")
     }
 
-    /// A mail that request 1 got at `NOW`, asking for challenge 2.
-    fn record(mails_today: u32) -> SendRecord {
+    /// A mail at `NOW` for request 1, which asked for challenge 2 and was mailed `challenge`.
+    fn record(mails_today: u32, challenge: ChallengeId) -> SendRecord {
         let last_mail = LastMail {
             sent_at: NOW,
             request: id(1),
             asked_for: id(2),
+            challenge,
         };
         SendRecord {
             mails_today,
@@ -126,12 +135,30 @@ mod tests {
         }
     }
 
+    fn standing(guesses: &[&str]) -> Challenge {
+        let digest = |text: &str| Digest::new(text.to_owned());
+        Challenge {
+            guesses: guesses.iter().map(|text| digest(text)).collect(),
+            ..Challenge::open(NOW - 100, 600, digest("right"))
+        }
+    }
+
+    /// What somebody is answered who asks again after `seconds`.
+    fn repeat(
+        record: &SendRecord,
+        asked_for: ChallengeId,
+        standing: Option<&Challenge>,
+        seconds: i64,
+    ) -> Option<(ChallengeId, i64)> {
+        LIMITS.already_mailed(record, asked_for, standing, (600, 5), at(NOW + seconds))
+    }
+
     #[test]
     fn the_next_mail_waits_for_the_pause_or_for_tomorrow() {
-        assert_eq!(LIMITS.resend_in(&record(1), at(NOW)), 60);
-        assert_eq!(LIMITS.resend_in(&record(1), at(NOW + 59)), 1);
-        assert_eq!(LIMITS.resend_in(&record(1), at(NOW + 60)), 0);
-        assert_eq!(LIMITS.resend_in(&record(10), at(NOW)), 600);
+        assert_eq!(LIMITS.resend_in(&record(1, id(2)), at(NOW)), 60);
+        assert_eq!(LIMITS.resend_in(&record(1, id(2)), at(NOW + 59)), 1);
+        assert_eq!(LIMITS.resend_in(&record(1, id(2)), at(NOW + 60)), 0);
+        assert_eq!(LIMITS.resend_in(&record(10, id(2)), at(NOW)), 600);
         assert_eq!(LIMITS.resend_in(&SendRecord::default(), at(NOW)), 0);
     }
 
@@ -143,25 +170,67 @@ mod tests {
 
     #[test]
     fn a_repeat_inside_the_pause_is_answered_with_the_mailed_challenge() {
-        let repeat = |asked_for, dead_since, now| LIMITS.already_mailed(&record(1), asked_for, dead_since, at(now));
-        assert_eq!(repeat(id(2), None, NOW + 59), Some(id(2)));
-        assert_eq!(repeat(id(1), None, NOW + 59), Some(id(1)));
+        let mailed = record(1, id(2));
         assert_eq!(
-            repeat(id(3), None, NOW + 59),
-            None,
-            "a live challenge that this mail was not for"
+            repeat(&mailed, id(2), Some(&standing(&["a"])), 59),
+            Some((id(2), NOW + 500))
         );
-        assert_eq!(repeat(id(2), None, NOW + 60), None, "the pause is over");
+        assert_eq!(
+            repeat(&mailed, id(2), None, 0),
+            Some((id(2), NOW + 600)),
+            "still being mailed"
+        );
+        assert_eq!(repeat(&mailed, id(3), None, 59), None, "another challenge");
+        assert_eq!(
+            repeat(&mailed, id(3), Some(&standing(&[])), 59),
+            None,
+            "another challenge"
+        );
+        assert_eq!(
+            repeat(&mailed, id(2), Some(&standing(&[])), 60),
+            None,
+            "the pause is over"
+        );
+    }
+
+    #[test]
+    fn a_repeat_in_the_last_minute_of_a_challenge_is_answered_as_the_first() {
+        let mut old = standing(&[]);
+        old.expires_at = NOW + 61;
+        assert_eq!(
+            repeat(&record(1, id(2)), id(2), Some(&old), 59),
+            Some((id(2), NOW + 61))
+        );
+    }
+
+    #[test]
+    fn a_challenge_that_died_since_it_was_mailed_is_not_answered() {
+        let mailed = record(1, id(2));
+        for guesses in [&["right"][..], &["a", "b", "c", "d", "e"]] {
+            assert_eq!(repeat(&mailed, id(2), Some(&standing(guesses)), 5), None, "{guesses:?}");
+        }
+        let mut old = standing(&[]);
+        old.expires_at = NOW + 5;
+        assert_eq!(repeat(&mailed, id(2), Some(&old), 5), None, "expired");
     }
 
     #[test]
     fn a_repeat_that_names_a_dead_challenge_is_answered_with_the_one_that_replaced_it() {
-        let repeat =
-            |asked_for, dead_since| LIMITS.already_mailed(&record(1), asked_for, Some(dead_since), at(NOW + 9));
-        assert_eq!(repeat(id(2), NOW - 1), Some(id(1)));
-        assert_eq!(repeat(id(2), NOW), None, "mailed, and dead since then");
-        assert_eq!(repeat(id(2), NOW + 5), None, "mailed, and dead since then");
-        assert_eq!(repeat(id(1), NOW + 5), None, "mailed, and dead since then");
+        let replaced = record(1, id(1));
+        assert_eq!(
+            repeat(&replaced, id(2), Some(&standing(&["right"])), 9),
+            Some((id(1), NOW + 600))
+        );
+        assert_eq!(
+            repeat(&replaced, id(2), None, 9),
+            Some((id(1), NOW + 600)),
+            "TTL has deleted it"
+        );
+        assert_eq!(
+            repeat(&replaced, id(1), Some(&standing(&[])), 9),
+            Some((id(1), NOW + 500))
+        );
+        assert_eq!(repeat(&replaced, id(1), Some(&standing(&["right"])), 9), None);
     }
 
     #[test]
@@ -170,6 +239,6 @@ mod tests {
             mails_today: 0,
             last_mail: None,
         };
-        assert_eq!(LIMITS.already_mailed(&refunded, id(2), None, at(NOW)), None);
+        assert_eq!(repeat(&refunded, id(2), None, 0), None);
     }
 }

@@ -16,10 +16,7 @@ impl Locale {
     pub fn choose(asked: Option<&str>, accept_language: Option<&str>) -> Self {
         asked
             .and_then(Self::from_tag)
-            .or_else(|| {
-                let accepted = accept_language::parse(accept_language?);
-                accepted.iter().find_map(|tag| Self::from_tag(tag))
-            })
+            .or_else(|| Self::from_header(accept_language?))
             .unwrap_or(Self::English)
     }
 
@@ -30,6 +27,17 @@ impl Locale {
             Self::Korean => "ko",
             Self::English => "en",
         }
+    }
+
+    /// The known language with the highest weight, of several the first; a weight of 0 rules a language out.
+    fn from_header(accept_language: &str) -> Option<Self> {
+        let known = accept_language.split(',').filter_map(|range| {
+            let (tag, weight) = range.split_once(';').unwrap_or((range, "q=1"));
+            let weight: f32 = weight.trim().strip_prefix("q=")?.parse().ok()?;
+            (weight > 0.0 && weight <= 1.0).then_some((Self::from_tag(tag)?, weight))
+        });
+        let preferred = known.reduce(|best, next| if next.1 > best.1 { next } else { best });
+        preferred.map(|(locale, _)| locale)
     }
 
     /// Reads the language of a tag, whatever its script or region; Android also writes `ko_KR`.
@@ -64,13 +72,27 @@ mod tests {
         assert_eq!(Locale::choose(None, Some("ko-KR,ko;q=0.9,en-US;q=0.8")), Korean);
         assert_eq!(Locale::choose(None, Some("fr, en;q=0.3, ko;q=0.7")), Korean);
         assert_eq!(Locale::choose(None, Some("en;q=0.8, ko;q=0.2")), English);
+        assert_eq!(Locale::choose(None, Some("ko, en")), Korean);
+        assert_eq!(Locale::choose(None, Some("ko;q=0, en;q=0.1")), English);
     }
 
     #[test]
     fn an_unknown_language_falls_back_instead_of_failing() {
         assert_eq!(Locale::choose(Some("fr"), Some("ko")), Korean);
         assert_eq!(Locale::choose(Some("fr"), None), English);
-        for garbage in ["", "*", ";q=", "kor", "한국어", ",,,", "-ko"] {
+        for garbage in [
+            "",
+            "*",
+            ";q=",
+            "kor",
+            "한국어",
+            ",,,",
+            "-ko",
+            "ko;q=nan",
+            "ko;q=inf",
+            "ko;q=-1",
+            "ko;q=2",
+        ] {
             assert_eq!(Locale::choose(Some(garbage), Some(garbage)), English, "{garbage:?}");
         }
     }

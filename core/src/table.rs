@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
-use time::{Date, OffsetDateTime};
+use time::{Duration, OffsetDateTime};
 
 use self::item::{Item, challenge_of, mails_on, number, send_record_of, text};
 use crate::address::Recipient;
@@ -18,7 +18,7 @@ use crate::aws;
 use crate::challenge::{Challenge, ChallengeId, Digest};
 use crate::guess::Guess;
 use crate::keys::Keys;
-use crate::limits::{Limits, SendRecord};
+use crate::limits::{LastMail, Limits, SendRecord};
 use crate::source::Source;
 
 /// Seconds that a recipient's item outlives its last mail: longer than a day's count or a pause can matter.
@@ -66,18 +66,38 @@ impl Table {
         Self { client, name, keys }
     }
 
-    /// Opens `challenge` under `id`, unless that id of the recipient is taken. Returns the challenge that stands
-    /// there then, whoever opened it; it may be dead.
+    /// Looks for the challenge `id` of the recipient, dead or alive.
+    ///
+    /// The functions may do nothing but `UpdateItem`, so this is one as well, which notes that it was asked for.
     ///
     /// # Errors
     ///
     /// [`TableError`] when DynamoDB does not answer or holds something else.
-    pub async fn open(
+    pub async fn find(
         &self,
         recipient: &Recipient,
         id: ChallengeId,
-        challenge: Challenge,
-    ) -> Result<Challenge, TableError> {
+        now: i64,
+    ) -> Result<Option<Challenge>, TableError> {
+        let update = self
+            .update(self.keys.challenge_pk(recipient, id))
+            .update_expression("SET last_asked_at = :now")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":now", number(&now));
+        match Write::of("find a challenge", update.send().await)? {
+            Write::Done(item) => Ok(Some(challenge_of(&item)?)),
+            Write::Refused(_) => Ok(None),
+        }
+    }
+
+    /// Opens `challenge` under `id`. Where one stands already, it is this one, opened by a try whose answer was lost.
+    ///
+    /// From then on it takes guesses, so this comes after its mail, which was charged.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`] when DynamoDB does not answer.
+    pub async fn open(&self, recipient: &Recipient, id: ChallengeId, challenge: &Challenge) -> Result<(), TableError> {
         let update = self
             .update(self.keys.challenge_pk(recipient, id))
             .update_expression("SET opened_at = :opened_at, expires_at = :expires_at, code_digest = :code_digest")
@@ -85,10 +105,8 @@ impl Table {
             .expression_attribute_values(":opened_at", number(&challenge.opened_at))
             .expression_attribute_values(":expires_at", number(&challenge.expires_at))
             .expression_attribute_values(":code_digest", text(&challenge.code_digest.as_str()));
-        match Write::of("open a challenge", update.send().await)? {
-            Write::Done(_) => Ok(challenge),
-            Write::Refused(standing) => challenge_of(&standing.ok_or(TableError::Unreadable("challenge"))?),
-        }
+        Write::of("open a challenge", update.send().await)?;
+        Ok(())
     }
 
     /// Hands in one guess, in one write whatever its outcome.
@@ -121,10 +139,10 @@ impl Table {
         }
     }
 
-    /// Charges the recipient with one mail, which request `request` sends for the challenge `asked_for`.
+    /// Charges the recipient with `mail`, which is about to be sent.
     ///
     /// The count of a day is an attribute named after it, so that it starts anew by itself while the pause since the
-    /// last mail goes on over midnight.
+    /// last mail goes on over midnight. The counts of the days before are removed.
     ///
     /// # Errors
     ///
@@ -132,17 +150,16 @@ impl Table {
     pub async fn charge_recipient(
         &self,
         recipient: &Recipient,
-        request: ChallengeId,
-        asked_for: ChallengeId,
+        mail: &LastMail,
         limits: &Limits,
         now: OffsetDateTime,
     ) -> Result<Charge<SendRecord>, TableError> {
-        let yesterday = now.date().previous_day().unwrap_or(Date::MIN);
-        let update = self
+        let mut update = self
             .update(self.keys.recipient_pk(recipient))
             .update_expression(
                 "SET last_sent_at = :now, last_request = :request, last_asked_for = :asked_for, \
-                 expires_at = :expires_at ADD #today :one REMOVE #yesterday",
+                 last_challenge = :challenge, expires_at = :expires_at \
+                 ADD #today :one REMOVE #day_1, #day_2, #day_3, #day_4",
             )
             .condition_expression(
                 "(attribute_not_exists(last_sent_at) OR last_sent_at <= :pause_over) \
@@ -150,19 +167,26 @@ impl Table {
                  AND (attribute_not_exists(last_request) OR last_request <> :request)",
             )
             .expression_attribute_names("#today", mails_on(now.date()))
-            .expression_attribute_names("#yesterday", mails_on(yesterday))
-            .expression_attribute_values(":now", number(&now.unix_timestamp()))
-            .expression_attribute_values(":request", text(&request))
-            .expression_attribute_values(":asked_for", text(&asked_for))
-            .expression_attribute_values(":expires_at", number(&(now.unix_timestamp() + RECIPIENT_ITEM_LIFETIME)))
+            .expression_attribute_values(":now", number(&mail.sent_at))
+            .expression_attribute_values(":request", text(&mail.request))
+            .expression_attribute_values(":asked_for", text(&mail.asked_for))
+            .expression_attribute_values(":challenge", text(&mail.challenge))
+            .expression_attribute_values(":expires_at", number(&(mail.sent_at + RECIPIENT_ITEM_LIFETIME)))
             .expression_attribute_values(":one", number(&1))
-            .expression_attribute_values(":pause_over", number(&(now.unix_timestamp() - limits.resend_pause)))
+            .expression_attribute_values(":pause_over", number(&(mail.sent_at - limits.resend_pause)))
             .expression_attribute_values(":mails_per_day", number(&limits.mails_per_day));
+        for days in 1..=4 {
+            let day = now.date().saturating_sub(Duration::days(days));
+            update = update.expression_attribute_names(format!("#day_{days}"), mails_on(day));
+        }
         match Write::of("charge a recipient", update.send().await)? {
             Write::Done(item) => Ok(Charge::Made(send_record_of(&item, now)?)),
             Write::Refused(item) => {
                 let record = send_record_of(&item.unwrap_or_default(), now)?;
-                let is_repeat = record.last_mail.as_ref().is_some_and(|mail| mail.request == request);
+                let is_repeat = record
+                    .last_mail
+                    .as_ref()
+                    .is_some_and(|last| last.request == mail.request);
                 Ok(if is_repeat {
                     Charge::Made(record)
                 } else {
@@ -185,7 +209,9 @@ impl Table {
     ) -> Result<(), TableError> {
         let update = self
             .update(self.keys.recipient_pk(recipient))
-            .update_expression("ADD #today :minus_one REMOVE last_sent_at, last_request, last_asked_for")
+            .update_expression(
+                "ADD #today :minus_one REMOVE last_sent_at, last_request, last_asked_for, last_challenge",
+            )
             .condition_expression("last_request = :request")
             .expression_attribute_names("#today", mails_on(now.date()))
             .expression_attribute_values(":minus_one", number(&-1))
@@ -196,8 +222,8 @@ impl Table {
 
     /// Charges the source with one request.
     ///
-    /// A repeat whose source made another request meanwhile is not recognised. It costs one of the hour's requests
-    /// too many, which no promise to a person depends on.
+    /// A repeat whose source made another request meanwhile is not recognised. The count may then be off by one, which
+    /// no promise to a person depends on.
     ///
     /// # Errors
     ///
@@ -235,7 +261,7 @@ impl Table {
         }
     }
 
-    /// Takes back the charge that `request` made at `now`. A second time changes nothing.
+    /// Takes back the charge that `request` made at `now`. A repeat of the last refund changes nothing.
     ///
     /// # Errors
     ///

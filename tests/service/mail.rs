@@ -81,3 +81,13 @@ async fn a_resent_mail_says_how_long_the_code_still_works() {
         .await;
     assert!(service.ses.mails()[1].text().contains("6분"));
 }
+
+/// Weights without an order have made a library panic while it sorted them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_header_full_of_odd_weights_is_survived() {
+    let service = Service::start().await;
+    let mut event = events::read("request-code-accept-language");
+    event["headers"]["accept-language"] = json!("en;q=0.4,ko;q=nan,en;q=nan,en;q=0.3,".repeat(20) + "ko;q=0.5");
+    assert_eq!(service.request_code_event(&event).await.status, 202);
+    assert!(service.ses.mails()[0].subject().contains("인증번호"));
+}

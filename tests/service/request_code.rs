@@ -21,10 +21,24 @@ async fn a_request_is_answered_with_an_id_and_the_times_and_mails_one_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_makes_three_calls_and_verify_code_one() {
+async fn a_request_makes_three_or_four_calls_and_verify_code_one() {
     let service = Service::start().await;
     let (id, code) = service.mailed_code().await;
-    assert_eq!(service.traffic.calls(), 3);
+    assert_eq!(service.traffic.calls(), 3, "source, recipient, challenge");
+    service.wait(60);
+    service.traffic.forget();
+    service.request_code(json!({ "email": KIM, "challenge_id": id })).await;
+    assert_eq!(service.traffic.calls(), 3, "source, challenge, recipient");
+    service.wait(60);
+    service.traffic.forget();
+    service
+        .request_code(json!({ "email": KIM, "challenge_id": OWN_ID }))
+        .await;
+    assert_eq!(
+        service.traffic.calls(),
+        4,
+        "source, challenge, recipient, new challenge"
+    );
     for guess in ["000000", &code, &code, "000001"] {
         service.traffic.forget();
         service.verify_code(&id, guess).await;
@@ -91,6 +105,25 @@ async fn a_repeat_inside_the_pause_without_a_known_id_is_refused_and_stays_unkno
         assert_eq!(answer.headers["retry-after"], "50");
     }
     assert_eq!(service.ses.calls(), 1);
+    // Nor may it be guessed at: guesses that no mail was charged for would be without number.
+    assert_eq!(
+        service.verify_code(OWN_ID, "000000").await.problem(),
+        "401 code-expired"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resend_late_in_its_life_is_repeatable_like_any_other() {
+    let service = Service::start().await;
+    let (id, code) = service.mailed_code().await;
+    service.wait(535);
+    let resend = json!({ "email": KIM, "challenge_id": id });
+    assert_eq!(service.request_code(resend.clone()).await.body["expires_in"], 65);
+    service.wait(20);
+    let repeat = service.request_code(resend).await;
+    assert_eq!((repeat.status, &repeat.body["expires_in"]), (202, &json!(45)));
+    assert_eq!(service.ses.calls(), 2);
+    assert_eq!(service.verify_code(&id, &code).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

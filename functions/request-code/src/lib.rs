@@ -6,7 +6,7 @@ use email_verification::challenge::{Challenge, ChallengeId};
 use email_verification::code::Code;
 use email_verification::config::RequestCodeConfig;
 use email_verification::keys::Keys;
-use email_verification::limits::{Limits, SendRecord};
+use email_verification::limits::{LastMail, Limits, SendRecord};
 use email_verification::locale::Locale;
 use email_verification::mail::Mail;
 use email_verification::mailer::{MailError, Mailer};
@@ -35,12 +35,12 @@ struct Ask {
     challenge_id: Option<ChallengeId>,
 }
 
-/// A challenge of the recipient as it stands, with the code that belongs to it.
-struct Standing {
+/// A challenge whose code is to be mailed.
+struct Issue {
     id: ChallengeId,
     code: Code,
-    expires_at: i64,
-    dead_since: Option<i64>,
+    challenge: Challenge,
+    is_new: bool,
 }
 
 /// A challenge whose code is in the recipient's mail.
@@ -123,91 +123,121 @@ impl RequestCode {
         }
     }
 
-    /// Charges the source, then mails; takes every charge back if no mail went out through no fault of the caller.
-    ///
-    /// `fresh` names this request, and the challenge that it opens if it has to.
+    /// Answers a readable request. `fresh` names it, and the challenge that it opens if the caller named none.
     async fn request_code(&self, ask: &Ask, fresh: ChallengeId, now: OffsetDateTime) -> Result<Mailed, Failure> {
         let limits = &self.config.limits;
-        if let Charge::Refused(()) = self.table.charge_source(ask.source, fresh, limits, now).await? {
+        let (charge, standing) = tokio::join!(
+            self.table.charge_source(ask.source, fresh, limits, now),
+            self.find(ask, now),
+        );
+        if let Charge::Refused(()) = charge? {
             tracing::info!(outcome = "too-many-requests", limit = "source");
             let retry_after = Limits::source_retry_after(now);
             return Err(Failure::Limited { retry_after });
         }
-        let mailed = self.mail_once(ask, fresh, now).await;
-        if let Err(failure) = &mailed
-            && !matches!(failure, Failure::Limited { .. })
-        {
+        let standing = standing?;
+        let issue = self.issue(ask, standing.as_ref(), fresh, now);
+        let mail = LastMail {
+            sent_at: now.unix_timestamp(),
+            request: fresh,
+            asked_for: ask.challenge_id.unwrap_or(fresh),
+            challenge: issue.id,
+        };
+        let mailed = match self.table.charge_recipient(&ask.recipient, &mail, limits, now).await {
+            Ok(Charge::Made(record)) => self.mail(ask, &issue, &record, now).await,
+            Ok(Charge::Refused(record)) => {
+                return self.answer_without_mail(mail.asked_for, standing.as_ref(), &record, now);
+            }
+            Err(error) => Err(error.into()),
+        };
+        if mailed.is_err() {
             self.refund(ask, fresh, now).await;
         }
-        mailed
+        let mailed = mailed?;
+        // Only now: a challenge that takes guesses was charged and mailed, or guesses would be free of charge. What
+        // fails from here on is not refunded, for the mail is out.
+        if issue.is_new {
+            self.table.open(&ask.recipient, issue.id, &issue.challenge).await?;
+        }
+        Ok(mailed)
     }
 
-    /// Mails the code of the challenge that was asked for, or of a new one, if the recipient's limits allow.
-    async fn mail_once(&self, ask: &Ask, fresh: ChallengeId, now: OffsetDateTime) -> Result<Mailed, Failure> {
-        let limits = &self.config.limits;
-        let asked_for = ask.challenge_id.unwrap_or(fresh);
-        let (standing, charge) = tokio::join!(
-            self.open(&ask.recipient, asked_for, now),
-            self.table
-                .charge_recipient(&ask.recipient, fresh, asked_for, limits, now),
-        );
-        let (standing, record) = match (standing?, charge?) {
-            (standing, Charge::Refused(record)) => {
-                return self.answer_without_mail(&standing, &record, now);
-            }
-            (standing, Charge::Made(record)) if standing.dead_since.is_none() => (standing, record),
-            (_, Charge::Made(record)) => (self.open(&ask.recipient, fresh, now).await?, record),
-        };
-        let expires_in = standing.expires_at - now.unix_timestamp();
-        let mail = Mail::write(ask.locale, &standing.code, expires_in, &self.config.mail.sender_name)?;
-        self.mailer.send(&ask.recipient, &mail).await?;
-        tracing::info!(outcome = "mailed", challenge_id = %standing.id, locale = ask.locale.tag());
-        Ok(Mailed {
-            challenge_id: standing.id,
-            expires_in,
-            resend_in: limits.resend_in(&record, now),
-        })
+    /// The challenge that the caller names, if there is one.
+    async fn find(&self, ask: &Ask, now: OffsetDateTime) -> Result<Option<Challenge>, TableError> {
+        match ask.challenge_id {
+            Some(id) => self.table.find(&ask.recipient, id, now.unix_timestamp()).await,
+            None => Ok(None),
+        }
     }
 
-    /// Opens the challenge `id` unless it stands already.
-    async fn open(&self, recipient: &Recipient, id: ChallengeId, now: OffsetDateTime) -> Result<Standing, TableError> {
+    /// Chooses what to mail: the challenge asked for while it can be resumed, else a new one. A new one takes the id
+    /// that the caller brought along, unless that was a challenge's before.
+    fn issue(&self, ask: &Ask, standing: Option<&Challenge>, fresh: ChallengeId, now: OffsetDateTime) -> Issue {
         let now = now.unix_timestamp();
         let shared = &self.config.shared;
-        let code_opened_at = |opened_at| {
-            let code = Code::derive(&self.keys, recipient, id, opened_at, shared.code_digits);
-            let digest = self.keys.digest(recipient, id, &code);
+        let code_of = |id, opened_at| {
+            let code = Code::derive(&self.keys, &ask.recipient, id, opened_at, shared.code_digits);
+            let digest = code.digest(&self.keys, &ask.recipient, id);
             (code, digest)
         };
-        let challenge = Challenge::open(now, self.config.code_lifetime, code_opened_at(now).1);
-        let challenge = self.table.open(recipient, id, challenge).await?;
-        let (code, digest) = code_opened_at(challenge.opened_at);
-        Ok(Standing {
+        if let (Some(id), Some(challenge)) = (ask.challenge_id, standing) {
+            let (code, digest) = code_of(id, challenge.opened_at);
+            if challenge.is_resumable(now, shared.max_guesses, &digest) {
+                let challenge = challenge.clone();
+                return Issue {
+                    id,
+                    code,
+                    challenge,
+                    is_new: false,
+                };
+            }
+        }
+        let id = ask.challenge_id.filter(|_| standing.is_none()).unwrap_or(fresh);
+        let (code, digest) = code_of(id, now);
+        let challenge = Challenge::open(now, self.config.code_lifetime, digest);
+        Issue {
             id,
             code,
-            expires_at: challenge.expires_at,
-            dead_since: challenge.dead_since(now, shared.max_guesses, &digest),
+            challenge,
+            is_new: true,
+        }
+    }
+
+    /// Mails the code.
+    async fn mail(
+        &self,
+        ask: &Ask,
+        issue: &Issue,
+        record: &SendRecord,
+        now: OffsetDateTime,
+    ) -> Result<Mailed, Failure> {
+        let expires_in = issue.challenge.expires_at - now.unix_timestamp();
+        let mail = Mail::write(ask.locale, &issue.code, expires_in, &self.config.mail.sender_name)?;
+        self.mailer.send(&ask.recipient, &mail).await?;
+        tracing::info!(outcome = "mailed", challenge_id = %issue.id, locale = ask.locale.tag());
+        Ok(Mailed {
+            challenge_id: issue.id,
+            expires_in,
+            resend_in: self.config.limits.resend_in(record, now),
         })
     }
 
     /// The answer to a request that the recipient's limits refuse: the first one's again if this is a repeat of it.
     fn answer_without_mail(
         &self,
-        asked_for: &Standing,
+        asked_for: ChallengeId,
+        standing: Option<&Challenge>,
         record: &SendRecord,
         now: OffsetDateTime,
     ) -> Result<Mailed, Failure> {
         let limits = &self.config.limits;
         let resend_in = limits.resend_in(record, now);
-        let Some(challenge_id) = limits.already_mailed(record, asked_for.id, asked_for.dead_since, now) else {
+        let rules = (self.config.code_lifetime, self.config.shared.max_guesses);
+        let Some((challenge_id, expires_at)) = limits.already_mailed(record, asked_for, standing, rules, now) else {
             tracing::info!(outcome = "too-many-requests", limit = "recipient");
             return Err(Failure::Limited { retry_after: resend_in });
         };
         tracing::info!(outcome = "already-mailed", challenge_id = %challenge_id);
-        let expires_at = match &record.last_mail {
-            // The challenge that replaced the one asked for was opened for this mail.
-            Some(mail) if challenge_id != asked_for.id => mail.sent_at + self.config.code_lifetime,
-            _ => asked_for.expires_at,
-        };
         Ok(Mailed {
             challenge_id,
             expires_in: expires_at - now.unix_timestamp(),

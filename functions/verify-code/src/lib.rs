@@ -53,7 +53,7 @@ impl VerifyCode {
         let code = fields.code(self.config.code_digits)?;
 
         let now = now.unix_timestamp();
-        let digest = self.keys.digest(&recipient, id, &code);
+        let digest = code.digest(&self.keys, &recipient, id);
         let guess = self
             .table
             .guess(&recipient, id, &digest, now, self.config.max_guesses)
