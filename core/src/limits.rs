@@ -31,7 +31,7 @@ pub struct SendRecord {
 /// The newest mail to a recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastMail {
-    /// When it was charged, in epoch seconds; a challenge that was opened for it was opened then.
+    /// When it was charged, in epoch seconds.
     pub sent_at: i64,
     /// The id that the request drew for itself.
     pub request: ChallengeId,
@@ -39,6 +39,8 @@ pub struct LastMail {
     pub asked_for: ChallengeId,
     /// The challenge whose code the mail carries: the one asked for, or the new one in place of a dead one.
     pub challenge: ChallengeId,
+    /// When that challenge expires, in epoch seconds.
+    pub expires_at: i64,
 }
 
 impl Limits {
@@ -56,32 +58,26 @@ impl Limits {
     /// The challenge whose code has already been mailed to somebody who asks once more inside the pause, and when it
     /// expires: a double tap, or a retry after a lost answer, needs no second mail, only the same answer again.
     ///
-    /// `asked_for` is the challenge that this request names and `standing` its state. There is none yet while the
-    /// first request is still waiting for SES. `lifetime` (seconds) and `max_guesses` are those of a challenge.
+    /// `asked_for` is the challenge that this request names and `standing` its state: none yet while the first request
+    /// is still waiting for SES.
     #[must_use]
     pub fn already_mailed(
         &self,
         record: &SendRecord,
         asked_for: ChallengeId,
         standing: Option<&Challenge>,
-        (lifetime, max_guesses): (i64, usize),
+        max_guesses: usize,
         now: OffsetDateTime,
     ) -> Option<(ChallengeId, i64)> {
-        let mail = record
-            .last_mail
-            .as_ref()
-            .filter(|mail| self.pause_left(mail, now) > 0)?;
-        let opened_for_it = mail.sent_at + lifetime;
-        let expires_at = match standing {
-            Some(standing) if mail.challenge == asked_for => {
-                standing.takes_guesses(max_guesses).then_some(standing.expires_at)?
-            }
-            None if mail.challenge == asked_for => opened_for_it,
-            // It was dead when the mail was asked for, so that another was opened.
-            _ if mail.asked_for == asked_for => opened_for_it,
-            _ => return None,
+        let mail = record.last_mail.as_ref()?;
+        let is_for_it = if mail.challenge == asked_for {
+            standing.is_none_or(|standing| standing.takes_guesses(max_guesses))
+        } else {
+            // It was dead when the mail was asked for, so that another took its place.
+            mail.asked_for == asked_for
         };
-        (now.unix_timestamp() < expires_at).then_some((mail.challenge, expires_at))
+        let is_in_time = self.pause_left(mail, now) > 0 && now.unix_timestamp() < mail.expires_at;
+        (is_for_it && is_in_time).then_some((mail.challenge, mail.expires_at))
     }
 
     /// Seconds until a source may ask again that has used up its hour.
@@ -128,6 +124,7 @@ mod tests {
             request: id(1),
             asked_for: id(2),
             challenge,
+            expires_at: NOW + 500,
         };
         SendRecord {
             mails_today,
@@ -150,7 +147,7 @@ mod tests {
         standing: Option<&Challenge>,
         seconds: i64,
     ) -> Option<(ChallengeId, i64)> {
-        LIMITS.already_mailed(record, asked_for, standing, (600, 5), at(NOW + seconds))
+        LIMITS.already_mailed(record, asked_for, standing, 5, at(NOW + seconds))
     }
 
     #[test]
@@ -177,7 +174,7 @@ mod tests {
         );
         assert_eq!(
             repeat(&mailed, id(2), None, 0),
-            Some((id(2), NOW + 600)),
+            Some((id(2), NOW + 500)),
             "still being mailed"
         );
         assert_eq!(repeat(&mailed, id(3), None, 59), None, "another challenge");
@@ -195,12 +192,15 @@ mod tests {
 
     #[test]
     fn a_repeat_in_the_last_minute_of_a_challenge_is_answered_as_the_first() {
-        let mut old = standing(&[]);
-        old.expires_at = NOW + 61;
+        let mut mailed = record(1, id(2));
+        if let Some(mail) = &mut mailed.last_mail {
+            mail.expires_at = NOW + 59;
+        }
         assert_eq!(
-            repeat(&record(1, id(2)), id(2), Some(&old), 59),
-            Some((id(2), NOW + 61))
+            repeat(&mailed, id(2), Some(&standing(&[])), 58),
+            Some((id(2), NOW + 59))
         );
+        assert_eq!(repeat(&mailed, id(2), Some(&standing(&[])), 59), None, "expired");
     }
 
     #[test]
@@ -209,9 +209,6 @@ mod tests {
         for guesses in [&["right"][..], &["a", "b", "c", "d", "e"]] {
             assert_eq!(repeat(&mailed, id(2), Some(&standing(guesses)), 5), None, "{guesses:?}");
         }
-        let mut old = standing(&[]);
-        old.expires_at = NOW + 5;
-        assert_eq!(repeat(&mailed, id(2), Some(&old), 5), None, "expired");
     }
 
     #[test]
@@ -219,11 +216,11 @@ mod tests {
         let replaced = record(1, id(1));
         assert_eq!(
             repeat(&replaced, id(2), Some(&standing(&["right"])), 9),
-            Some((id(1), NOW + 600))
+            Some((id(1), NOW + 500))
         );
         assert_eq!(
             repeat(&replaced, id(2), None, 9),
-            Some((id(1), NOW + 600)),
+            Some((id(1), NOW + 500)),
             "TTL has deleted it"
         );
         assert_eq!(

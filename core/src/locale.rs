@@ -10,7 +10,7 @@ pub enum Locale {
 }
 
 impl Locale {
-    /// Chooses the language: that of the request's body, else the first known one of its `Accept-Language` header
+    /// Chooses the language: that of the request's body, else the preferred known one of its `Accept-Language` header
     /// (RFC 9110, 12.5.4), else English. An unknown one falls through to the next choice.
     #[must_use]
     pub fn choose(asked: Option<&str>, accept_language: Option<&str>) -> Self {

@@ -64,7 +64,7 @@ impl Mail {
     /// Those of the templates, which are checked when they are compiled: none is known.
     pub fn write(locale: Locale, code: &Code, seconds: i64, sender: &str) -> Result<Self, askama::Error> {
         let code = code.as_str();
-        // Rounded down: a person who trusts the mail is in time.
+        // Rounded down, so that a person who trusts the mail is in time; only the last minute is called a whole one.
         let minutes = (seconds / 60).max(1);
         let (text, html) = match locale {
             Locale::Korean => (

@@ -27,12 +27,15 @@ pub struct Mailer {
     tags: Vec<MessageTag>,
 }
 
-/// A mail that SES did not take, as far as can be known.
+/// A mail that SES did not say it took.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
-    /// SES is throttled, paused, down or slow: another try may do.
+    /// SES is throttled, paused or down: another try may do.
     #[error("SES cannot take mails now: {0}")]
     Unavailable(String),
+    /// SES was too slow to say: it may have taken the mail.
+    #[error("SES did not say whether it took the mail: {0}")]
+    Unknown(String),
     /// SES will not take this mail: a fault of the set-up, such as an unverified sender, or of this service.
     #[error("SES refused the mail: {0}")]
     Refused(String),
@@ -88,10 +91,10 @@ impl Mailer {
             .map(|_| ())
             .map_err(|error| {
                 let cause = aws::cause(&error);
-                if is_unavailable(&error) {
-                    MailError::Unavailable(cause)
-                } else {
-                    MailError::Refused(cause)
+                match error {
+                    SdkError::TimeoutError(_) | SdkError::ResponseError(_) => MailError::Unknown(cause),
+                    error if is_unavailable(&error) => MailError::Unavailable(cause),
+                    _ => MailError::Refused(cause),
                 }
             })
     }

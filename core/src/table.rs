@@ -158,7 +158,7 @@ impl Table {
             .update(self.keys.recipient_pk(recipient))
             .update_expression(
                 "SET last_sent_at = :now, last_request = :request, last_asked_for = :asked_for, \
-                 last_challenge = :challenge, expires_at = :expires_at \
+                 last_challenge = :challenge, last_expires_at = :challenge_expires_at, expires_at = :expires_at \
                  ADD #today :one REMOVE #day_1, #day_2, #day_3, #day_4",
             )
             .condition_expression(
@@ -171,6 +171,7 @@ impl Table {
             .expression_attribute_values(":request", text(&mail.request))
             .expression_attribute_values(":asked_for", text(&mail.asked_for))
             .expression_attribute_values(":challenge", text(&mail.challenge))
+            .expression_attribute_values(":challenge_expires_at", number(&mail.expires_at))
             .expression_attribute_values(":expires_at", number(&(mail.sent_at + RECIPIENT_ITEM_LIFETIME)))
             .expression_attribute_values(":one", number(&1))
             .expression_attribute_values(":pause_over", number(&(mail.sent_at - limits.resend_pause)))
@@ -207,14 +208,39 @@ impl Table {
         request: ChallengeId,
         now: OffsetDateTime,
     ) -> Result<(), TableError> {
+        self.take_back(recipient, request, now, 1).await
+    }
+
+    /// Ends the pause that `request` began at `now`, and leaves its mail charged. A second time changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`] when DynamoDB does not answer.
+    pub async fn end_pause(
+        &self,
+        recipient: &Recipient,
+        request: ChallengeId,
+        now: OffsetDateTime,
+    ) -> Result<(), TableError> {
+        self.take_back(recipient, request, now, 0).await
+    }
+
+    async fn take_back(
+        &self,
+        recipient: &Recipient,
+        request: ChallengeId,
+        now: OffsetDateTime,
+        mails: i32,
+    ) -> Result<(), TableError> {
         let update = self
             .update(self.keys.recipient_pk(recipient))
             .update_expression(
-                "ADD #today :minus_one REMOVE last_sent_at, last_request, last_asked_for, last_challenge",
+                "ADD #today :mails \
+                 REMOVE last_sent_at, last_request, last_asked_for, last_challenge, last_expires_at",
             )
             .condition_expression("last_request = :request")
             .expression_attribute_names("#today", mails_on(now.date()))
-            .expression_attribute_values(":minus_one", number(&-1))
+            .expression_attribute_values(":mails", number(&-mails))
             .expression_attribute_values(":request", text(&request));
         Write::of("refund a recipient", update.send().await)?;
         Ok(())

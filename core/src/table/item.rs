@@ -34,6 +34,7 @@ pub(super) fn send_record_of(item: &Item, now: OffsetDateTime) -> Result<SendRec
                 request: read_id(item, "last_request").ok_or(TableError::Unreadable("last_request"))?,
                 asked_for: read_id(item, "last_asked_for").ok_or(TableError::Unreadable("last_asked_for"))?,
                 challenge: read_id(item, "last_challenge").ok_or(TableError::Unreadable("last_challenge"))?,
+                expires_at: read_number(item, "last_expires_at").ok_or(TableError::Unreadable("last_expires_at"))?,
             })
         })
         .transpose()?;

@@ -142,6 +142,7 @@ impl RequestCode {
             request: fresh,
             asked_for: ask.challenge_id.unwrap_or(fresh),
             challenge: issue.id,
+            expires_at: issue.challenge.expires_at,
         };
         let mailed = match self.table.charge_recipient(&ask.recipient, &mail, limits, now).await {
             Ok(Charge::Made(record)) => self.mail(ask, &issue, &record, now).await,
@@ -150,16 +151,26 @@ impl RequestCode {
             }
             Err(error) => Err(error.into()),
         };
-        if mailed.is_err() {
-            self.refund(ask, fresh, now).await;
+        match &mailed {
+            Ok(_) => self.open(ask, &issue).await?,
+            // It may be in the recipient's mail: its code has to work, so it stays charged. Only the pause ends.
+            Err(Failure::Mail(MailError::Unknown(_))) => {
+                self.open(ask, &issue).await?;
+                self.table.end_pause(&ask.recipient, fresh, now).await?;
+            }
+            Err(_) => self.refund(ask, fresh, now).await,
         }
-        let mailed = mailed?;
-        // Only now: a challenge that takes guesses was charged and mailed, or guesses would be free of charge. What
-        // fails from here on is not refunded, for the mail is out.
+        mailed
+    }
+
+    /// Opens the challenge if it is a new one, so that it takes guesses from now on.
+    ///
+    /// Only once it was charged and mailed: guesses at any other would be free of charge, and as many as there are ids.
+    async fn open(&self, ask: &Ask, issue: &Issue) -> Result<(), TableError> {
         if issue.is_new {
             self.table.open(&ask.recipient, issue.id, &issue.challenge).await?;
         }
-        Ok(mailed)
+        Ok(())
     }
 
     /// The challenge that the caller names, if there is one.
@@ -232,8 +243,9 @@ impl RequestCode {
     ) -> Result<Mailed, Failure> {
         let limits = &self.config.limits;
         let resend_in = limits.resend_in(record, now);
-        let rules = (self.config.code_lifetime, self.config.shared.max_guesses);
-        let Some((challenge_id, expires_at)) = limits.already_mailed(record, asked_for, standing, rules, now) else {
+        let max_guesses = self.config.shared.max_guesses;
+        let Some((challenge_id, expires_at)) = limits.already_mailed(record, asked_for, standing, max_guesses, now)
+        else {
             tracing::info!(outcome = "too-many-requests", limit = "recipient");
             return Err(Failure::Limited { retry_after: resend_in });
         };
@@ -245,7 +257,8 @@ impl RequestCode {
         })
     }
 
-    /// A refund that fails as well costs the recipient one pause and one of the day's mails; the log says so.
+    /// A refund that fails as well costs the recipient one of the day's mails, and for one pause their repeats are
+    /// answered as if there were a mail; the log says so.
     async fn refund(&self, ask: &Ask, fresh: ChallengeId, now: OffsetDateTime) {
         let (recipient, source) = tokio::join!(
             self.table.refund_recipient(&ask.recipient, fresh, now),
@@ -275,7 +288,7 @@ impl Failure {
     fn into_problem(self, request: &Request) -> Problem {
         match self {
             Self::Limited { retry_after } => Problem::TooManyRequests { retry_after },
-            Self::Mail(MailError::Unavailable(cause)) => {
+            Self::Mail(MailError::Unavailable(cause) | MailError::Unknown(cause)) => {
                 tracing::warn!(outcome = "mail-unavailable", cause);
                 Problem::MailUnavailable
             }
