@@ -1,10 +1,11 @@
-.PHONY: help run test lint smoke setup
+.PHONY: help run test lint smoke e2e setup
 
 help:
 	@echo "make run    run the service on this machine, with a local AWS and an inbox"
 	@echo "make test   run the tests"
 	@echo "make lint   check format, code, documentation and template"
 	@echo "make smoke  run the service and use it once: ask, read the mail, hand in"
+	@echo "make e2e    build and deploy with SAM to a local AWS that enforces IAM, and test the stack"
 
 run: setup
 	@.venv/bin/python local/run.py
@@ -16,9 +17,13 @@ lint: setup
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --document-private-items
-	.venv/bin/ruff check local
-	.venv/bin/ruff format --check local
+	.venv/bin/ruff check local tests/api
+	.venv/bin/ruff format --check local tests/api
+	cargo build --locked --bins
 	.venv/bin/python local/lint_template.py
+
+e2e: setup
+	@.venv/bin/python local/e2e.py
 
 smoke: setup
 	@.venv/bin/python local/smoke.py

@@ -1,14 +1,15 @@
-"""Checks template.yaml: `sam validate --lint`, then cfn-lint on what SAM makes of it.
+"""Checks template.yaml: `sam validate --lint`, cfn-lint on what SAM makes of it, and what the service relies on.
 
-Of a SAM template itself cfn-lint sees little: a function's role, its routes and its permissions exist only once the
-template is translated.
+Of a SAM template itself cfn-lint sees little: the routes and their permissions exist only once it is translated.
 """
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 from samtranslator.public.translator import ManagedPolicyLoader
@@ -41,6 +42,125 @@ def translated():
     return transform(template, {}, NoManagedPolicies())
 
 
+TABLE, SECRET = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::GetAtt": ["Secret", "Id"]}
+BOTH_MAY = [
+    ("dynamodb:UpdateItem", TABLE),
+    ("secretsmanager:GetSecretValue", SECRET),
+]
+TRACE_MAY = [("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")]
+
+
+def logs_may(log):
+    where = {"Fn::GetAtt": [log, "Arn"]}
+    return [("logs:CreateLogStream", where), ("logs:PutLogEvents", where)]
+
+
+def ses_may(name):
+    prefix = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}"
+    return ("ses:SendEmail", {"Fn::Sub": f"{prefix}:{name}"})
+
+
+SENDER = {
+    "Fn::If": [
+        "SendsByDomain",
+        {"Fn::Select": [1, {"Fn::Split": ["@", {"Ref": "SenderAddress"}]}]},
+        {"Ref": "SenderAddress"},
+    ]
+}
+IDENTITY = ses_may("identity/${Identity}")[1]["Fn::Sub"]
+
+# Every permission that a role may have; one more, one less or one that is wider is a fault.
+PERMISSIONS = {
+    "RequestCodeRole": [
+        *BOTH_MAY,
+        ("ses:SendEmail", {"Fn::Sub": [IDENTITY, {"Identity": SENDER}]}),
+        ses_may("configuration-set/${ConfigurationSet}"),
+        (
+            "ses:SendEmail",
+            {"Fn::If": ["IsInSandbox", ses_may("identity/${SandboxRecipient}")[1], {"Ref": "AWS::NoValue"}]},
+        ),
+        *logs_may("RequestCodeLog"),
+        *TRACE_MAY,
+    ],
+    "VerifyCodeRole": [*BOTH_MAY, *logs_may("VerifyCodeLog"), *TRACE_MAY],
+}
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def permissions(role):
+    """Each permission of a role as (action, resource), those under a condition included."""
+    policies = [policy["Fn::If"][1] if "Fn::If" in policy else policy for policy in role["Properties"]["Policies"]]
+    return [
+        (action, resource)
+        for policy in policies
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    ]
+
+
+def variables_read(function):
+    """The variables that a function reads: started without any, it names each."""
+    binary = ROOT / "target" / "debug" / function
+    done = subprocess.run([binary], env={}, capture_output=True, text=True)
+    return set(re.findall(r"^  ([A-Z_]+): expected", done.stdout, re.MULTILINE))
+
+
+def routes(resources):
+    body = resources["Api"]["Properties"]["Body"]
+    return {
+        f"{method.upper()} {path}": re.search(
+            r"\$\{(\w+)\.Arn\}", operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+        ).group(1)
+        for path, methods in body["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def faults(resources):
+    """What the service relies on and the template does not give, each as a sentence."""
+
+    def differs(what, found, expected):
+        return [f"{what}: expected {expected}, found {found}"] if found != expected else []
+
+    table = resources["Table"]["Properties"]
+    found = differs(
+        "TTL of the table", table.get("TimeToLiveSpecification"), {"AttributeName": "expires_at", "Enabled": True}
+    )
+    found += differs("key of the table", table.get("KeySchema"), [{"AttributeName": "pk", "KeyType": "HASH"}])
+    found += differs("encryption of the table", table.get("SSESpecification"), {"SSEEnabled": True})
+    found += differs("billing of the table", table.get("BillingMode"), "PAY_PER_REQUEST")
+    mails = resources["ConfigurationSet"]["Properties"]
+    found += differs("TLS of the mails", mails.get("DeliveryOptions"), {"TlsPolicy": "REQUIRE"})
+    suppressed = mails.get("SuppressionOptions", {}).get("SuppressedReasons")
+    found += differs("suppression of the mails", suppressed, ["BOUNCE", "COMPLAINT"])
+    found += differs("access log", "query" in json.dumps(resources["ApiApiGatewayDefaultStage"]).lower(), False)
+
+    watched = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["metadata"]["lambda"]["watch"]["router"]
+    answered = {f"POST {path}": "".join(word.title() for word in name.split("-")) for path, name in watched.items()}
+    found += differs("routes", routes(resources), answered)
+
+    for role, expected in PERMISSIONS.items():
+        has = permissions(resources[role])
+        found += [f"{role} may not do {action} on {on}" for action, on in expected if (action, on) not in has]
+        found += [f"{role} may do {action} on {on}, for nothing" for action, on in has if (action, on) not in expected]
+    for function, name in (("RequestCode", "request-code"), ("VerifyCode", "verify-code")):
+        properties = resources[function]["Properties"]
+        given, read = set(properties["Environment"]["Variables"]), variables_read(name)
+        found += [f"{function} is given {variable}, which it does not read" for variable in sorted(given - read)]
+        found += [f"{function} is not given {variable}, which it reads" for variable in sorted(read - given)]
+        found += differs(f"role of {function}", properties["Role"], {"Fn::GetAtt": [f"{function}Role", "Arn"]})
+    for name, resource in resources.items():
+        if resource["Type"] == "AWS::Logs::LogGroup":
+            found += differs(
+                f"retention of {name}", resource["Properties"].get("RetentionInDays"), {"Ref": "LogRetentionDays"}
+            )
+    return found
+
+
 def run(*command):
     return subprocess.run([str(part) for part in command], cwd=ROOT, env=ENVIRONMENT).returncode
 
@@ -51,6 +171,9 @@ def main():
         path = Path(folder) / "translated.json"
         path.write_text(json.dumps(translated(), indent=2))
         failed |= run(TOOLS / "cfn-lint", "--regions", "ap-northeast-2", "--template", path)
+    for fault in faults(translated()["Resources"]):
+        print(f"template.yaml: {fault}", file=sys.stderr)
+        failed |= 1
     return failed
 
 

@@ -4,6 +4,7 @@ The functions get their environment from the stack that `sam deploy` made of tem
 Everything listens on 127.0.0.1 only. Ctrl-C stops everything and leaves nothing behind.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -19,7 +20,6 @@ from pathlib import Path
 import boto3
 
 ROOT = Path(__file__).resolve().parent.parent
-STATE = ROOT / ".local"
 TOOLS = Path(sys.executable).parent
 
 # Each port can be set by an environment variable of the same name, as in `make run API_PORT=9001`.
@@ -29,6 +29,8 @@ API = f"http://127.0.0.1:{PORTS['API_PORT']}"
 AWS = f"http://127.0.0.1:{PORTS['AWS_PORT']}"
 INBOX = f"http://127.0.0.1:{PORTS['INBOX_PORT']}"
 STACK = "email-verification"
+# Logs and the functions' environment, while the service runs.
+STATE = ROOT / ".local" / str(PORTS["API_PORT"])
 
 # A profile or key of a real account has no place here.
 for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -145,7 +147,7 @@ def build():
         raise Failure("The build failed; see above.")
 
 
-def start_aws_and_inbox(processes):
+def start_aws_and_inbox(processes, **variables):
     say("Starting the local AWS and the inbox …")
     processes.start(
         "inbox",
@@ -162,17 +164,21 @@ def start_aws_and_inbox(processes):
         IOT_MTLS_ENABLED="0",
         SMTP_HOST=f"127.0.0.1:{PORTS['SMTP_PORT']}",
         S3_DATA_DIR=str(STATE / "s3"),
+        **variables,
     )
     wait_for("inbox", lambda: answers(INBOX), processes)
     wait_for("aws", lambda: answers(f"{AWS}/_ministack/health"), processes)
 
 
-def deploy():
-    say("Deploying template.yaml into the local AWS …")
+def deploy(template="template.yaml", **parameters):
+    say("Deploying the stack into the local AWS …")
     with open(STATE / "deploy.log", "wb") as log:
-        command = [TOOLS / "sam", "deploy", "--template", "template.yaml", "--stack-name", STACK]
+        command = [TOOLS / "sam", "deploy", "--template", template, "--config-file", ROOT / "samconfig.toml"]
+        command += ["--stack-name", STACK]
         command += ["--no-confirm-changeset", "--no-progressbar", "--parameter-overrides"]
         command += ["SenderAddress=no-reply@example.com", "SenderName='예시 앱'"]
+        command += [f"{name}={value}" for name, value in parameters.items()]
+        command = [str(part) for part in command]
         done = subprocess.run(command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     if done.returncode:
         raise Failure(f"`sam deploy` failed.{tail('deploy', 40)}")
@@ -270,6 +276,8 @@ def main():
             signal.signal(number, signal.SIG_IGN)
         processes.stop()
         shutil.rmtree(STATE, ignore_errors=True)
+        with contextlib.suppress(OSError):  # Another `make run` may have its own in there.
+            STATE.parent.rmdir()
     return 0
 
 

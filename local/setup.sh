@@ -11,7 +11,7 @@ fail() {
 command -v cargo >/dev/null || fail "cargo is missing. Install Rust: https://rustup.rs"
 command -v cc >/dev/null || fail "A C compiler is missing. On Debian and Ubuntu: apt-get install build-essential"
 command -v python3 >/dev/null || fail "python3 is missing. On Debian and Ubuntu: apt-get install python3 python3-venv"
-python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || fail "Python 3.10 or later is needed; this is $(python3 --version)."
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "Python 3.11 or later is needed; this is $(python3 --version)."
 python3 -c 'import ensurepip' 2>/dev/null || fail "Python's venv is missing. On Debian and Ubuntu: apt-get install python3-venv"
 
 if cmp -s local/requirements.txt .venv/installed.txt; then

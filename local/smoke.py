@@ -151,7 +151,7 @@ def expect_nothing_left():
         with socket.socket() as probe:
             probe.settimeout(1)
             expect(f"{name} is free again", probe.connect_ex(("127.0.0.1", int(port))) != 0, True)
-    expect("no state is left", os.path.exists(".local"), False)
+    expect("no state is left", os.path.exists(f".local/{PORTS['API_PORT']}"), False)
 
 
 def main():

@@ -1,0 +1,109 @@
+"""The API as an app sees it. Speaks only HTTP, so that it can be pointed at any stack."""
+
+import time
+import uuid
+
+UNKNOWN = str(uuid.uuid4())
+
+
+def wrong_codes(code):
+    """Codes that are not it."""
+    return [f"{number:0{len(code)}}" for number in range(9) if number != int(code)]
+
+
+def test_a_korean_mail_is_requested_and_its_code_accepted_once(api, inbox, address):
+    asked = api.ask(address, locale="ko")
+    assert asked.status == 202
+    assert asked.headers["cache-control"] == "no-store"
+    assert sorted(asked.body) == ["challenge_id", "expires_in", "resend_in"]
+    (mail,) = inbox.mails(address)
+    code = inbox.code(address)
+    assert mail["subject"].startswith(f"{code} ") and mail["subject"].endswith("인증번호")
+    assert mail["plain"].startswith(code) and code in mail["html"]
+    right = api.hand_in(address, asked.body["challenge_id"], code)
+    assert (right.status, right.body) == (200, {"email": address})
+    again = api.hand_in(address, asked.body["challenge_id"], code)
+    assert (again.status, again.text) == (200, right.text)
+    other = api.hand_in(address, asked.body["challenge_id"], wrong_codes(code)[0])
+    assert other.problem() == "401 code-expired"
+
+
+def test_the_language_may_come_from_the_header(api, inbox, address):
+    assert api.post("request-code", {"email": address}, accept_language="ko-KR,ko;q=0.9").status == 202
+    assert inbox.mails(address)[0]["subject"].endswith("인증번호")
+
+
+def test_wrong_codes_count_down_until_the_right_one_is_too_late(api, inbox, address):
+    id = api.ask(address).body["challenge_id"]
+    code = inbox.code(address)
+    for left, wrong in zip((4, 3, 2, 1, 0), wrong_codes(code), strict=False):
+        answer = api.hand_in(address, id, wrong)
+        assert (answer.problem(), answer.body["guesses_left"]) == ("401 invalid-code", left)
+    assert api.hand_in(address, id, code).problem() == "401 code-expired"
+
+
+def test_a_repeat_mails_nothing_and_a_stranger_has_to_wait(api, inbox, address):
+    own_id = str(uuid.uuid4())
+    assert api.ask(address, challenge_id=own_id.upper()).body["challenge_id"] == own_id
+    repeat = api.ask(address, challenge_id=own_id)
+    assert (repeat.status, repeat.body["challenge_id"]) == (202, own_id)
+    refused = api.ask(address)
+    assert refused.problem() == "429 too-many-requests"
+    assert 0 < refused.body["retry_after"] <= 60
+    assert refused.headers["retry-after"] == str(refused.body["retry_after"])
+    assert len(inbox.mails(address)) == 1
+
+
+def test_a_resend_mails_the_same_code_and_refills_no_guess(api, inbox, address):
+    asked = api.ask(address).body
+    code = inbox.code(address)
+    assert api.hand_in(address, asked["challenge_id"], wrong_codes(code)[0]).body["guesses_left"] == 4
+    time.sleep(asked["resend_in"] + 1)
+    resent = api.ask(address, challenge_id=asked["challenge_id"])
+    assert (resent.status, resent.body["challenge_id"]) == (202, asked["challenge_id"])
+    assert resent.body["expires_in"] < asked["expires_in"]
+    assert inbox.code(address, count=2) == code
+    assert api.hand_in(address, asked["challenge_id"], wrong_codes(code)[1]).body["guesses_left"] == 3
+    assert api.hand_in(address, asked["challenge_id"], code).status == 200
+
+
+def test_an_address_is_normalised(api, inbox, address):
+    id = api.ask(f" {address.upper()} ").body["challenge_id"]
+    assert api.hand_in(address.title(), id, inbox.code(address)).body == {"email": address}
+
+
+def test_a_code_is_forgiven_its_spaces_and_full_width_digits(api, inbox, address):
+    id = api.ask(address).body["challenge_id"]
+    code = inbox.code(address)
+    full_width = "".join(chr(ord(digit) + 0xFEE0) for digit in code)
+    assert api.hand_in(address, id, f" {full_width[:3]} - {full_width[3:]} ").status == 200
+
+
+def test_an_unknown_challenge_is_expired(api, address):
+    assert api.hand_in(address, UNKNOWN, "123456").problem() == "401 code-expired"
+
+
+def test_malformed_requests_name_their_field(api, address):
+    for path, body, detail in (
+        ("request-code", b"{", "the body is not JSON"),
+        ("request-code", b"[]", "the body is not a JSON object"),
+        ("request-code", {}, "email is missing"),
+        ("request-code", {"email": 1}, "email is not a string"),
+        ("request-code", {"email": address, "challenge_id": "1"}, "challenge_id is not a UUID"),
+        ("verify-code", {"email": address, "code": "123456"}, "challenge_id is missing"),
+        ("verify-code", {"email": address, "challenge_id": UNKNOWN, "code": "12345"}, "code is not 6 digits"),
+    ):
+        answer = api.post(path, body)
+        assert (answer.problem(), answer.body["detail"]) == ("400 malformed-request", detail)
+
+
+def test_other_bad_input_has_its_own_problem(api):
+    for path in ("request-code", "verify-code"):
+        form = api.post(path, b"email=kim%40example.com", content_type="application/x-www-form-urlencoded")
+        assert form.problem() == "415 unsupported-media-type"
+        assert api.post(path, {"email": "kim@localhost"}).problem() == "422 invalid-email"
+
+
+def test_odd_headers_are_survived(api):
+    for headers in ({"x_forwarded_proto": "!!"}, {"accept_language": "ko;q=nan"}, {"x_forwarded_for": "' OR 1"}):
+        assert api.post("verify-code", {}, **headers).problem() == "400 malformed-request"
