@@ -69,7 +69,7 @@ impl Service {
         traffic.forget();
         let keys = Keys::derive(b"the secret of the tests, 32 bytes").expect("keys");
         let verify_code = VerifyCode::new(config.shared.clone(), keys.clone(), client.clone());
-        let ses_client = aws::ses(&sdk_config(&ses.url()));
+        let ses_client = aws::ses(&sdk_config(ses.url()));
         let request_code = RequestCode::new(config, keys, client.clone(), ses_client).expect("a usable configuration");
         Self {
             ses,

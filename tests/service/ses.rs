@@ -26,8 +26,22 @@ struct State {
 }
 
 pub(crate) struct Ses {
-    server: MockServer,
+    url: String,
+    server: Option<MockServer>,
     state: Arc<Mutex<State>>,
+}
+
+/// Stops the server in a thread of its own: it waits for a lock of tokio's when it is dropped, and would do so for ever
+/// in a task that has just used up tokio's budget, as one that joined many others has.
+impl Drop for Ses {
+    fn drop(&mut self) {
+        let server = self.server.take();
+        let stopped = std::thread::spawn(move || drop(server)).join();
+        assert!(
+            stopped.is_ok() || std::thread::panicking(),
+            "the stand-in cannot be stopped"
+        );
+    }
 }
 
 /// A mail that was taken, as `SendEmail` got it.
@@ -43,11 +57,15 @@ impl Ses {
             .respond_with(Recorder(Arc::clone(&state)))
             .mount(&server)
             .await;
-        Self { server, state }
+        Self {
+            url: server.uri(),
+            server: Some(server),
+            state,
+        }
     }
 
-    pub(crate) fn url(&self) -> String {
-        self.server.uri()
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     pub(crate) fn set_mood(&self, mood: Mood) {
