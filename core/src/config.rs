@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
 use crate::address::Recipient;
+use crate::issue::CodeRules;
 use crate::limits::Limits;
 
 /// What request-code needs to know.
@@ -89,6 +90,16 @@ impl RequestCodeConfig {
             },
         };
         environment.finish(config)
+    }
+
+    /// How challenges and their codes are made.
+    #[must_use]
+    pub fn code_rules(&self) -> CodeRules {
+        CodeRules {
+            digits: self.shared.code_digits,
+            lifetime: self.code_lifetime,
+            max_guesses: self.shared.max_guesses,
+        }
     }
 }
 

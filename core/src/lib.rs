@@ -9,6 +9,7 @@
 //! * [`challenge`]: one attempt to prove one address, and until when it can be resumed.
 //! * [`code`]: the digits of a challenge, derived, and those that a person typed.
 //! * [`guess`]: what the table said of one code that was handed in.
+//! * [`issue`]: which challenge a request is mailed.
 //! * [`limits`]: how many mails and requests there may be, and which repeats need no second mail.
 //! * [`keys`]: every key of the service, derived from its one secret.
 //! * [`locale`] and [`mail`]: the language of a mail, and its words.
@@ -31,6 +32,7 @@ pub mod code;
 pub mod config;
 pub mod event;
 pub mod guess;
+pub mod issue;
 pub mod keys;
 pub mod limits;
 pub mod locale;

@@ -3,8 +3,8 @@
 use email_verification::address::Recipient;
 use email_verification::answer::{self, Problem};
 use email_verification::challenge::{Challenge, ChallengeId};
-use email_verification::code::Code;
 use email_verification::config::RequestCodeConfig;
+use email_verification::issue::Issue;
 use email_verification::keys::Keys;
 use email_verification::limits::{LastMail, Limits, SendRecord};
 use email_verification::locale::Locale;
@@ -33,14 +33,6 @@ struct Ask {
     source: Source,
     locale: Locale,
     challenge_id: Option<ChallengeId>,
-}
-
-/// A challenge whose code is to be mailed.
-struct Issue {
-    id: ChallengeId,
-    code: Code,
-    challenge: Challenge,
-    is_new: bool,
 }
 
 /// A challenge whose code is in the recipient's mail.
@@ -136,7 +128,15 @@ impl RequestCode {
             return Err(Failure::Limited { retry_after });
         }
         let standing = standing?;
-        let issue = self.issue(ask, standing.as_ref(), fresh, now);
+        let issue = Issue::choose(
+            &self.keys,
+            &ask.recipient,
+            self.config.code_rules(),
+            ask.challenge_id,
+            standing.as_ref(),
+            fresh,
+            now.unix_timestamp(),
+        );
         let mail = LastMail {
             sent_at: now.unix_timestamp(),
             request: fresh,
@@ -178,39 +178,6 @@ impl RequestCode {
         match ask.challenge_id {
             Some(id) => self.table.find(&ask.recipient, id, now.unix_timestamp()).await,
             None => Ok(None),
-        }
-    }
-
-    /// Chooses what to mail: the challenge asked for while it can be resumed, else a new one. A new one takes the id
-    /// that the caller brought along, unless that was a challenge's before.
-    fn issue(&self, ask: &Ask, standing: Option<&Challenge>, fresh: ChallengeId, now: OffsetDateTime) -> Issue {
-        let now = now.unix_timestamp();
-        let shared = &self.config.shared;
-        let code_of = |id, opened_at| {
-            let code = Code::derive(&self.keys, &ask.recipient, id, opened_at, shared.code_digits);
-            let digest = code.digest(&self.keys, &ask.recipient, id);
-            (code, digest)
-        };
-        if let (Some(id), Some(challenge)) = (ask.challenge_id, standing) {
-            let (code, digest) = code_of(id, challenge.opened_at);
-            if challenge.is_resumable(now, shared.max_guesses, &digest) {
-                let challenge = challenge.clone();
-                return Issue {
-                    id,
-                    code,
-                    challenge,
-                    is_new: false,
-                };
-            }
-        }
-        let id = ask.challenge_id.filter(|_| standing.is_none()).unwrap_or(fresh);
-        let (code, digest) = code_of(id, now);
-        let challenge = Challenge::open(now, self.config.code_lifetime, digest);
-        Issue {
-            id,
-            code,
-            challenge,
-            is_new: true,
         }
     }
 
