@@ -8,7 +8,6 @@ import json
 import os
 import platform
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -186,8 +185,7 @@ def main():
     processes = run.Processes()
     try:
         run.check_ports()
-        shutil.rmtree(run.STATE, ignore_errors=True)
-        (run.STATE / "tmp").mkdir(parents=True)
+        run.make_state()
         build()
         run.start_aws_and_inbox(processes, AUTH="true")
         run.deploy(BUILT / "template.yaml", Architecture=ARCHITECTURE, ResendPauseSeconds=30)
@@ -205,7 +203,7 @@ def main():
         return 1
     finally:
         processes.stop()
-        shutil.rmtree(run.STATE, ignore_errors=True)
+        run.remove_state()
     return 0
 
 

@@ -107,6 +107,17 @@ def say(text):
     print(f"\033[1m{text}\033[0m" if sys.stdout.isatty() else text, flush=True)
 
 
+def make_state():
+    shutil.rmtree(STATE, ignore_errors=True)
+    (STATE / "tmp").mkdir(parents=True)
+
+
+def remove_state():
+    shutil.rmtree(STATE, ignore_errors=True)
+    with contextlib.suppress(OSError):  # Another `make run` may have its own in there.
+        STATE.parent.rmdir()
+
+
 def check_ports():
     for name, port in PORTS.items():
         with socket.socket() as probe:
@@ -256,8 +267,7 @@ def main():
     processes = Processes()
     try:
         check_ports()
-        shutil.rmtree(STATE, ignore_errors=True)
-        (STATE / "tmp").mkdir(parents=True)
+        make_state()
         build()
         start_aws_and_inbox(processes)
         deploy()
@@ -275,9 +285,7 @@ def main():
         for number in stops:
             signal.signal(number, signal.SIG_IGN)
         processes.stop()
-        shutil.rmtree(STATE, ignore_errors=True)
-        with contextlib.suppress(OSError):  # Another `make run` may have its own in there.
-            STATE.parent.rmdir()
+        remove_state()
     return 0
 
 
