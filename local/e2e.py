@@ -185,6 +185,10 @@ def main():
     processes = run.Processes()
     try:
         run.check_ports()
+    except run.Failure as failure:
+        print(f"\n{failure}", file=sys.stderr)
+        return 1
+    try:
         run.make_state()
         build()
         run.start_aws_and_inbox(processes, AUTH="true")

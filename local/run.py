@@ -266,7 +266,12 @@ def main():
         signal.signal(number, interrupt)
     processes = Processes()
     try:
+        # First: what is already there may belong to another `make run`.
         check_ports()
+    except Failure as failure:
+        print(f"\n{failure}", file=sys.stderr)
+        return 1
+    try:
         make_state()
         build()
         start_aws_and_inbox(processes)
