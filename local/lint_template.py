@@ -19,11 +19,12 @@ from samtranslator.yaml_helper import yaml_parse
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = Path(sys.executable).parent
 TEMPLATE = ROOT / "template.yaml"
-# SAM asks AWS for the managed policies that a template names; this one names none of its own.
 ENVIRONMENT = os.environ | {"AWS_DEFAULT_REGION": "ap-northeast-2", "SAM_CLI_TELEMETRY": "0"}
 
 
 class NoManagedPolicies(ManagedPolicyLoader):
+    """SAM would ask AWS for the managed policies that a template names; this one names none."""
+
     def __init__(self):
         super().__init__(None)
 
@@ -110,6 +111,7 @@ def variables_read(function):
 
 
 def routes(resources):
+    """The routes of the API, such as `POST /request-code`, each with the function that answers it."""
     body = resources["Api"]["Properties"]["Body"]
     return {
         f"{method.upper()} {path}": re.search(

@@ -257,42 +257,48 @@ The functions' log follows. Ctrl-C stops everything.
     )
 
 
-def main():
+def attended(work):
+    """Does `work(processes)`, and stops what it started however it ends. Returns the exit status."""
+
     def interrupt(*_):
         raise KeyboardInterrupt
 
     stops = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     for number in stops:
         signal.signal(number, interrupt)
-    processes = Processes()
     try:
-        # First: what is already there may belong to another `make run`.
+        # Before there is anything to clean up: what is there already may belong to another `make run`.
         check_ports()
-    except Failure as failure:
-        print(f"\n{failure}", file=sys.stderr)
-        return 1
-    try:
-        make_state()
-        build()
-        start_aws_and_inbox(processes)
-        deploy()
-        serve(processes)
-        describe()
-        while True:
-            processes.check()
-            time.sleep(0.5)
+        processes = Processes()
+        try:
+            make_state()
+            work(processes)
+        finally:
+            for number in stops:
+                signal.signal(number, signal.SIG_IGN)
+            processes.stop()
+            remove_state()
     except KeyboardInterrupt:
-        say("\nStopping …")
+        say("\nInterrupted.")
+        return 130
     except Failure as failure:
         print(f"\n{failure}", file=sys.stderr)
         return 1
-    finally:
-        for number in stops:
-            signal.signal(number, signal.SIG_IGN)
-        processes.stop()
-        remove_state()
     return 0
 
 
+def run_service(processes):
+    build()
+    start_aws_and_inbox(processes)
+    deploy()
+    serve(processes)
+    describe()
+    with contextlib.suppress(KeyboardInterrupt):  # That is how it is meant to end.
+        while True:
+            processes.check()
+            time.sleep(0.5)
+    say("\nStopping …")
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(attended(run_service))

@@ -7,7 +7,7 @@ use lambda_http::http::{StatusCode, header};
 use lambda_http::{Body, Response};
 use serde_json::{Value, json};
 
-/// Seconds after which a mail may be tried again that SES did not take. Nothing was charged, so this is only a breath.
+/// Seconds after which a mail may be tried again that SES did not take. No pause is running, so this is only a breath.
 const MAIL_RETRY_AFTER: i64 = 1;
 
 /// What went wrong, as the caller is told: problem details (RFC 9457).

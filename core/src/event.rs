@@ -38,8 +38,8 @@ where
 
 /// An event of an API Gateway HTTP API (payload format 2.0), reduced to what the service reads.
 ///
-/// `lambda_http` panics on a `Host` or `X-Forwarded-Proto` header that makes no URL, and refuses a whole event for a header
-/// that it cannot read. Callers set those, so they are left out before it sees them.
+/// `lambda_http` panics on a `Host` or `X-Forwarded-Proto` header that makes no URL, and refuses a whole event for a
+/// header that it cannot read. Callers set those, so they are left out before it sees them.
 pub struct HttpApiEvent(LambdaRequest);
 
 impl From<HttpApiEvent> for Request {

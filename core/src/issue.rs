@@ -30,8 +30,8 @@ pub struct Issue {
 }
 
 impl Issue {
-    /// Chooses at `now` (epoch seconds): the challenge `asked_for`, which is `standing`, while it can be resumed, else a
-    /// new one. A new one takes the id that was asked for, unless a challenge has or had it; then it is named `fresh`.
+    /// Chooses at `now` (epoch seconds): the challenge `asked_for`, which is `standing`, while it can be resumed, else
+    /// a new one. A new one takes the id that was asked for, unless a dead challenge has it; then it is named `fresh`.
     #[must_use]
     pub fn choose(
         keys: &Keys,

@@ -7,8 +7,8 @@ use crate::challenge::{Challenge, ChallengeId};
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
 
-/// The limits on asking for codes. With 5 guesses a challenge, 10 mails a day are at most 50 guesses a day at one
-/// address (NIST SP 800-63B, 3.2.2 asks for at most 100 in a row).
+/// The limits on asking for codes. With 5 guesses a challenge, the 10 mails of a UTC day take at most 50 guesses at one
+/// address (NIST SP 800-63B-4, 3.2.2 asks for at most 100 in a row).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Mails to one recipient in one UTC day.
@@ -24,7 +24,7 @@ pub struct Limits {
 pub struct SendRecord {
     /// Mails in the UTC day of the request.
     pub mails_today: u32,
-    /// The newest mail; none if it was refunded.
+    /// The newest mail; none if it was refunded or its pause was ended.
     pub last_mail: Option<LastMail>,
 }
 

@@ -89,34 +89,35 @@ impl Mailer {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| {
-                let cause = aws::cause(&error);
-                match error {
-                    SdkError::TimeoutError(_) | SdkError::ResponseError(_) => MailError::Unknown(cause),
-                    error if is_unavailable(&error) => MailError::Unavailable(cause),
-                    _ => MailError::Refused(cause),
-                }
-            })
+            .map_err(|error| MailError::of(&error))
     }
 }
 
-/// Whether SES may take the same mail later.
-/// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors>
-fn is_unavailable(error: &SdkError<SendEmailError>) -> bool {
-    match error {
-        SdkError::ServiceError(refusal) => {
-            let throttled = matches!(refusal.err().code(), Some("Throttling" | "ThrottlingException"));
-            let stopped = matches!(
-                refusal.err(),
-                SendEmailError::TooManyRequestsException(_)
-                    | SendEmailError::LimitExceededException(_)
-                    | SendEmailError::SendingPausedException(_)
-                    | SendEmailError::AccountSuspendedException(_)
-            );
-            throttled || stopped || refusal.raw().status().is_server_error()
+impl MailError {
+    /// What a failed call means for the mail.
+    /// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors>
+    fn of(error: &SdkError<SendEmailError>) -> Self {
+        let cause = aws::cause(error);
+        match error {
+            SdkError::TimeoutError(_) | SdkError::ResponseError(_) => Self::Unknown(cause),
+            SdkError::DispatchFailure(_) => Self::Unavailable(cause),
+            SdkError::ServiceError(refusal) => {
+                let throttled = matches!(refusal.err().code(), Some("Throttling" | "ThrottlingException"));
+                let stopped = matches!(
+                    refusal.err(),
+                    SendEmailError::TooManyRequestsException(_)
+                        | SendEmailError::LimitExceededException(_)
+                        | SendEmailError::SendingPausedException(_)
+                        | SendEmailError::AccountSuspendedException(_)
+                );
+                if throttled || stopped || refusal.raw().status().is_server_error() {
+                    Self::Unavailable(cause)
+                } else {
+                    Self::Refused(cause)
+                }
+            }
+            _ => Self::Unbuilt(cause),
         }
-        SdkError::ConstructionFailure(_) => false,
-        _ => true,
     }
 }
 

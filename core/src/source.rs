@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// The caller's IP address; an IPv6 one is cut to its /64, which is what one household or phone is given (RFC 6177).
+/// The caller's IP address; an IPv6 one is cut to its /64: the rest a host chooses by itself (RFC 4291, 2.5.1).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Source(IpAddr);
 
