@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 
-use lambda_http::http::{StatusCode, header};
+use lambda_http::http::{HeaderValue, Method, StatusCode, header};
 use lambda_http::{Body, Response};
 use serde_json::{Value, json};
 
@@ -19,8 +19,11 @@ pub enum Problem {
     InvalidEmail,
     /// The body is not JSON.
     UnsupportedMediaType,
-    /// Another method than POST. API Gateway has no route for one; `cargo lambda watch` does.
-    MethodNotAllowed,
+    /// Another method than the one that the path knows.
+    MethodNotAllowed {
+        /// That one.
+        allowed: Method,
+    },
     /// Wrong code.
     InvalidCode {
         /// Guesses that the challenge still takes.
@@ -62,7 +65,7 @@ impl Problem {
             Self::MalformedRequest(_) => Some("malformed-request"),
             Self::InvalidEmail => Some("invalid-email"),
             Self::UnsupportedMediaType => Some("unsupported-media-type"),
-            Self::MethodNotAllowed => None,
+            Self::MethodNotAllowed { .. } => None,
             Self::InvalidCode { .. } => Some("invalid-code"),
             Self::CodeExpired => Some("code-expired"),
             Self::TooManyRequests { .. } => Some("too-many-requests"),
@@ -84,6 +87,10 @@ impl Problem {
             Self::MailUnavailable => Some(MAIL_RETRY_AFTER),
             _ => None,
         };
+        let allow = match &self {
+            Self::MethodNotAllowed { allowed } => HeaderValue::from_str(allowed.as_str()).ok(),
+            _ => None,
+        };
         let extra = match self {
             Self::MalformedRequest(detail) => Some(("detail", json!(detail))),
             Self::InvalidCode { guesses_left } => Some(("guesses_left", json!(guesses_left))),
@@ -101,10 +108,8 @@ impl Problem {
         if let Some(seconds) = retry_after {
             answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
-        if status == StatusCode::METHOD_NOT_ALLOWED {
-            answer
-                .headers_mut()
-                .insert(header::ALLOW, header::HeaderValue::from_static("POST"));
+        if let Some(method) = allow {
+            answer.headers_mut().insert(header::ALLOW, method);
         }
         answer
     }
@@ -117,7 +122,7 @@ impl Problem {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "The body must be JSON, with Content-Type: application/json",
             ),
-            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"),
+            Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"),
             Self::InvalidCode { .. } => (StatusCode::UNAUTHORIZED, "The code is wrong"),
             Self::CodeExpired => (StatusCode::UNAUTHORIZED, "The code no longer works; ask for a new one"),
             Self::TooManyRequests { .. } => (StatusCode::TOO_MANY_REQUESTS, "Too many requests; try again later"),
@@ -133,6 +138,16 @@ pub fn ok(body: &Value) -> Response<Body> {
     answer(StatusCode::OK, "application/json", body)
 }
 
+/// 200: public keys (RFC 7517, 8.5.2), the only answer that may be kept, for `max_age` seconds.
+#[must_use]
+pub fn key_set(body: &Value, max_age: i64) -> Response<Body> {
+    let mut answer = answer(StatusCode::OK, "application/jwk-set+json", body);
+    if let Ok(value) = HeaderValue::try_from(format!("public, max-age={max_age}")) {
+        answer.headers_mut().insert(header::CACHE_CONTROL, value);
+    }
+    answer
+}
+
 /// 202: a mail is on its way.
 #[must_use]
 pub fn accepted(body: &Value) -> Response<Body> {
@@ -143,8 +158,8 @@ fn answer(status: StatusCode, content_type: &'static str, body: &Value) -> Respo
     let mut answer = Response::new(Body::from(body.to_string()));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
-    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
 
@@ -170,7 +185,7 @@ mod tests {
                 415,
                 "urn:email-verification:unsupported-media-type",
             ),
-            (Problem::MethodNotAllowed, 405, "about:blank"),
+            (Problem::MethodNotAllowed { allowed: Method::GET }, 405, "about:blank"),
             (
                 Problem::InvalidCode { guesses_left: 4 },
                 401,
@@ -211,6 +226,8 @@ mod tests {
         }
         .into_answer();
         assert_eq!(body(&internal)["request_id"], "r");
+        let method = Problem::MethodNotAllowed { allowed: Method::GET }.into_answer();
+        assert_eq!(method.headers()["allow"], "GET");
         for (problem, seconds) in [
             (Problem::TooManyRequests { retry_after: 9 }, "9"),
             (Problem::MailUnavailable, "1"),

@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 use crate::address::Recipient;
 use crate::issue::CodeRules;
 use crate::limits::Limits;
+use crate::proof::ProofRules;
 
 /// What request-code needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,17 @@ pub struct RequestCodeConfig {
     pub limits: Limits,
     /// How mails are sent.
     pub mail: MailConfig,
+}
+
+/// What verify-code needs to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifyCodeConfig {
+    /// What both functions need to know.
+    pub shared: SharedConfig,
+    /// `PROOF_AUDIENCE`, 1 to 256 characters without white space; `PROOF_LIFETIME_MINUTES`, 2 (longer than a proof may
+    /// be asked for again) to 60, here in seconds; `PROOF_ISSUER`, an http or https URL without a slash at its end, or
+    /// empty for the domain of each request.
+    pub proof: ProofRules,
 }
 
 /// What both functions need to know.
@@ -103,18 +115,33 @@ impl RequestCodeConfig {
     }
 }
 
-impl SharedConfig {
-    /// Reads the environment that `lookup` finds; verify-code needs no more.
+impl VerifyCodeConfig {
+    /// Reads the environment that `lookup` finds.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] naming every variable that is missing or wrong and what was expected.
     pub fn read(lookup: Lookup) -> Result<Self, ConfigError> {
         let mut environment = Environment::new(lookup);
-        let config = Self::collect(&mut environment);
+        let config = Self {
+            shared: SharedConfig::collect(&mut environment),
+            proof: ProofRules {
+                audience: environment.parsed("PROOF_AUDIENCE", "1 to 256 characters without white space", |text| {
+                    let usable = (1..=256).contains(&text.chars().count())
+                        && !text.contains(|typed: char| typed.is_whitespace() || typed.is_control());
+                    usable.then_some(text)
+                }),
+                issuer: environment.parsed("PROOF_ISSUER", "a URL without a slash at its end, or nothing", |text| {
+                    (text.is_empty() || is_issuer(&text)).then(|| Some(text).filter(|text| !text.is_empty()))
+                }),
+                lifetime: 60 * i64::from(environment.number("PROOF_LIFETIME_MINUTES", 2..=60)),
+            },
+        };
         environment.finish(config)
     }
+}
 
+impl SharedConfig {
     fn collect(environment: &mut Environment) -> Self {
         Self {
             table_name: environment.text("TABLE_NAME"),
@@ -174,6 +201,16 @@ impl<'a> Environment<'a> {
     }
 }
 
+/// Whether `/.well-known/jwks.json` can be appended: `iss` is compared character by character, so it has to be one URL.
+fn is_issuer(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| {
+        let host = rest.split('/').next().unwrap_or_default();
+        let odd = |typed: char| typed.is_whitespace() || typed.is_control() || "?#\"\\".contains(typed);
+        !host.is_empty() && !rest.ends_with('/') && !rest.contains(odd)
+    })
+}
+
 /// The message tags, if each has a name and a value that SES takes.
 fn tags(text: &str) -> Option<BTreeMap<String, String>> {
     let plain = |part: &str| {
@@ -195,7 +232,7 @@ fn tags(text: &str) -> Option<BTreeMap<String, String>> {
 mod tests {
     use super::*;
 
-    fn environment(changes: &[(&str, Option<&str>)]) -> impl Fn(&str) -> Option<String> {
+    fn environment(changes: &[(&str, Option<&str>)]) -> impl Fn(&str) -> Option<String> + use<> {
         let mut variables = BTreeMap::from([
             ("TABLE_NAME", "codes"),
             ("SECRET_ID", "secret"),
@@ -209,6 +246,9 @@ mod tests {
             ("SENDER_NAME", "예시"),
             ("CONFIGURATION_SET", "mails"),
             ("MAIL_TAGS", "service=email-verification,stage=dev"),
+            ("PROOF_AUDIENCE", "api.example.com"),
+            ("PROOF_ISSUER", "https://example.com/verify"),
+            ("PROOF_LIFETIME_MINUTES", "10"),
         ]);
         for (name, value) in changes {
             match value {
@@ -229,7 +269,14 @@ mod tests {
         assert_eq!(config.code_lifetime, 600);
         assert_eq!(config.limits.resend_pause, 60);
         assert_eq!(config.mail.tags.len(), 2);
-        assert_eq!(SharedConfig::read(&environment(&[])), Ok(config.shared));
+        let verify_code = VerifyCodeConfig::read(&environment(&[])).expect("a usable environment");
+        assert_eq!(verify_code.shared, config.shared);
+        let proof = ProofRules {
+            audience: "api.example.com".to_owned(),
+            issuer: Some("https://example.com/verify".to_owned()),
+            lifetime: 600,
+        };
+        assert_eq!(verify_code.proof, proof);
     }
 
     #[test]
@@ -273,6 +320,37 @@ mod tests {
                 assert!(error.to_string().contains(&format!("\n  {name}: expected ")), "{error}");
             }
         }
+    }
+
+    #[test]
+    fn every_variable_of_the_proof_is_checked() {
+        for (name, wrong) in [
+            ("PROOF_AUDIENCE", &["", "two words"][..]),
+            ("PROOF_LIFETIME_MINUTES", &["1", "61", ""]),
+            (
+                "PROOF_ISSUER",
+                &[
+                    "example.com",
+                    "https://",
+                    "https://example.com/",
+                    "https:///a",
+                    "https://a b",
+                    "ftp://example.com",
+                ],
+            ),
+        ] {
+            for value in wrong.iter().map(Some).chain([None]) {
+                let broken = environment(&[(name, value.copied())]);
+                let error = VerifyCodeConfig::read(&broken).expect_err("a broken environment");
+                assert!(error.to_string().contains(&format!("\n  {name}: expected ")), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_issuer_may_be_left_to_the_request() {
+        let config = VerifyCodeConfig::read(&environment(&[("PROOF_ISSUER", Some(""))])).expect("a usable environment");
+        assert_eq!(config.proof.issuer, None);
     }
 
     #[test]

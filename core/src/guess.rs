@@ -11,8 +11,10 @@ pub const REPEATABLE_FOR: i64 = 60;
 pub enum Guess {
     /// The table took it. The challenge as it is now, with the guess.
     Taken(Challenge),
-    /// The table refused it and changed nothing. The challenge as it stands, if there is one.
-    Refused(Option<Challenge>),
+    /// The table refused it and changed nothing. The challenge as it stands.
+    Refused(Challenge),
+    /// There is no such challenge.
+    Unknown,
 }
 
 /// The answer to a guess.
@@ -46,10 +48,10 @@ impl Guess {
             Self::Taken(challenge) => Verdict::Wrong {
                 guesses_left: max_guesses.saturating_sub(challenge.guesses.len()),
             },
-            Self::Refused(Some(challenge)) if challenge.last_guess.as_ref() == Some(guess) => {
+            Self::Refused(challenge) if challenge.last_guess.as_ref() == Some(guess) => {
                 repeated(challenge, now, challenge.code_digest == *guess)
             }
-            Self::Refused(_) => Verdict::Gone,
+            Self::Refused(_) | Self::Unknown => Verdict::Gone,
         }
     }
 }
@@ -92,7 +94,7 @@ mod tests {
     }
 
     fn refused(guesses: &[&str], guess: &str, now: i64) -> Verdict {
-        Guess::Refused(Some(challenge(guesses))).judge(&digest(guess), now, MAX)
+        Guess::Refused(challenge(guesses)).judge(&digest(guess), now, MAX)
     }
 
     #[test]
@@ -116,7 +118,7 @@ mod tests {
     fn the_right_code_is_repeatable_although_the_challenge_expired_meanwhile() {
         let mut used = challenge(&["right"]);
         used.expires_at = NOW + 1;
-        let repeat = Guess::Refused(Some(used)).judge(&digest("right"), NOW + 2, MAX);
+        let repeat = Guess::Refused(used).judge(&digest("right"), NOW + 2, MAX);
         assert_eq!(repeat, Verdict::Right { verified_at: NOW });
     }
 
@@ -148,7 +150,7 @@ mod tests {
 
     #[test]
     fn an_unknown_or_expired_challenge_is_gone() {
-        assert_eq!(Guess::Refused(None).judge(&digest("right"), NOW, MAX), Verdict::Gone);
+        assert_eq!(Guess::Unknown.judge(&digest("right"), NOW, MAX), Verdict::Gone);
         assert_eq!(refused(&[], "right", NOW + 600), Verdict::Gone);
     }
 }

@@ -29,26 +29,36 @@ pub struct Issue {
     pub is_new: bool,
 }
 
+/// A challenge as it stands in the table.
+#[derive(Clone)]
+pub struct Standing<'a> {
+    /// The challenge, dead or alive.
+    pub challenge: Challenge,
+    /// The keys under which it stands: during a rotation those in force, or the others.
+    pub keys: &'a Keys,
+}
+
 impl Issue {
     /// Chooses at `now` (epoch seconds): the challenge `asked_for`, which is `standing`, while it can be resumed, else
-    /// a new one. A new one takes the id that was asked for, unless a dead challenge has it; then it is named `fresh`.
+    /// a new one under `keys`. A new one takes the id that was asked for, unless a dead challenge has it; then it is
+    /// named `fresh`.
     #[must_use]
     pub fn choose(
         keys: &Keys,
         recipient: &Recipient,
         rules: CodeRules,
         asked_for: Option<ChallengeId>,
-        standing: Option<&Challenge>,
+        standing: Option<&Standing>,
         fresh: ChallengeId,
         now: i64,
     ) -> Self {
-        let derive = |id, opened_at| {
+        let derive = |keys, id, opened_at| {
             let code = Code::derive(keys, recipient, id, opened_at, rules.digits);
             let digest = code.digest(keys, recipient, id);
             (code, digest)
         };
-        if let (Some(id), Some(challenge)) = (asked_for, standing) {
-            let (code, digest) = derive(id, challenge.opened_at);
+        if let (Some(id), Some(Standing { challenge, keys })) = (asked_for, standing) {
+            let (code, digest) = derive(keys, id, challenge.opened_at);
             if challenge.is_resumable(now, rules.max_guesses, &digest) {
                 let challenge = challenge.clone();
                 let is_new = false;
@@ -61,7 +71,7 @@ impl Issue {
             }
         }
         let id = asked_for.filter(|_| standing.is_none()).unwrap_or(fresh);
-        let (code, digest) = derive(id, now);
+        let (code, digest) = derive(keys, id, now);
         let challenge = Challenge::open(now, rules.lifetime, digest);
         let is_new = true;
         Self {
@@ -97,10 +107,29 @@ mod tests {
         id("0b9f6f5e-7c1d-4f7e-8a8e-2f4b1c9d0e11")
     }
 
+    fn keys(secret: u8) -> Keys {
+        Keys::derive(&[secret; SHORTEST_SECRET]).expect("a secret of the right length")
+    }
+
     fn choose(rules: CodeRules, asked_for: Option<ChallengeId>, standing: Option<&Challenge>, now: i64) -> Issue {
-        let keys = Keys::derive(&[1; SHORTEST_SECRET]).expect("a secret of the right length");
+        choose_under(&keys(1), rules, asked_for, standing, now)
+    }
+
+    /// A choice with `in_force` in force, while what stands does so under the first keys.
+    fn choose_under(
+        in_force: &Keys,
+        rules: CodeRules,
+        asked_for: Option<ChallengeId>,
+        standing: Option<&Challenge>,
+        now: i64,
+    ) -> Issue {
         let recipient = Recipient::parse("kim@example.com").expect("a plain address");
-        Issue::choose(&keys, &recipient, rules, asked_for, standing, fresh(), now)
+        let first = keys(1);
+        let standing = standing.map(|challenge| Standing {
+            challenge: challenge.clone(),
+            keys: &first,
+        });
+        Issue::choose(in_force, &recipient, rules, asked_for, standing.as_ref(), fresh(), now)
     }
 
     #[test]
@@ -127,6 +156,15 @@ mod tests {
         let again = choose(RULES, Some(own()), Some(&first.challenge), NOW + 541);
         assert_eq!((again.id, again.is_new), (fresh(), true));
         assert_ne!(again.code, first.code);
+    }
+
+    #[test]
+    fn a_challenge_is_resumed_under_its_own_keys_and_replaced_under_those_in_force() {
+        let first = choose(RULES, Some(own()), None, NOW);
+        let resume = |now| choose_under(&keys(2), RULES, Some(own()), Some(&first.challenge), now);
+        assert_eq!(resume(NOW + 100).code, first.code);
+        let new = choose_under(&keys(2), RULES, None, None, NOW + 541);
+        assert_eq!(resume(NOW + 541), new);
     }
 
     #[test]

@@ -8,6 +8,8 @@ use time::OffsetDateTime;
 
 use crate::address::Recipient;
 use crate::challenge::{ChallengeId, Digest};
+use crate::es256;
+use crate::proof::ProofKey;
 use crate::source::Source;
 
 /// The fewest bytes that a secret must have: the strength of the HMACs keyed by it (NIST SP 800-107r1, 5.3.4).
@@ -19,28 +21,37 @@ pub struct Keys {
     code: Key,
     digest: Key,
     table: Key,
+    proof: ProofKey,
 }
 
-/// The secret is too short to derive keys from.
+/// No keys can be derived from the secret.
 #[derive(Debug, thiserror::Error)]
-#[error("the secret has {0} bytes; expected at least {SHORTEST_SECRET}")]
-pub struct ShortSecret(usize);
+pub enum KeyError {
+    /// It is too short.
+    #[error("the secret has {0} bytes; expected at least {SHORTEST_SECRET}")]
+    ShortSecret(usize),
+    /// No key for proofs came of it.
+    #[error("no key for proofs: {0}")]
+    Proof(#[from] jsonwebtoken::errors::Error),
+}
 
 impl Keys {
     /// Derives each key with HKDF-SHA-256 (RFC 5869) under a label of its own.
     ///
     /// # Errors
     ///
-    /// [`ShortSecret`] below [`SHORTEST_SECRET`] bytes.
-    pub fn derive(secret: &[u8]) -> Result<Self, ShortSecret> {
+    /// [`KeyError`] below [`SHORTEST_SECRET`] bytes.
+    pub fn derive(secret: &[u8]) -> Result<Self, KeyError> {
         if secret.len() < SHORTEST_SECRET {
-            return Err(ShortSecret(secret.len()));
+            return Err(KeyError::ShortSecret(secret.len()));
         }
         let secret = Hkdf::<Sha256>::new(None, secret);
+        let proofs = (0..=u8::MAX).map(|candidate| expand(&secret, &format!("proof/{candidate}")));
         Ok(Self {
-            code: Key::expand(&secret, "email-verification/1/code"),
-            digest: Key::expand(&secret, "email-verification/1/digest"),
-            table: Key::expand(&secret, "email-verification/1/table"),
+            code: Key(expand(&secret, "code")),
+            digest: Key(expand(&secret, "digest")),
+            table: Key(expand(&secret, "table")),
+            proof: ProofKey::new(es256::private_key(proofs)?)?,
         })
     }
 
@@ -87,9 +98,28 @@ impl Keys {
         )
     }
 
+    /// The key that signs proofs.
+    #[must_use]
+    pub const fn proof(&self) -> &ProofKey {
+        &self.proof
+    }
+
     fn name(&self, fields: &[&[u8]]) -> String {
         BASE64URL_NOPAD.encode(&self.table.mac(fields))
     }
+}
+
+/// The key material under `label`.
+#[expect(
+    clippy::expect_used,
+    reason = "HKDF refuses only more than 255 blocks; no key has more than two"
+)]
+fn expand<const LENGTH: usize>(secret: &Hkdf<Sha256>, label: &str) -> [u8; LENGTH] {
+    let mut bytes = [0; LENGTH];
+    secret
+        .expand(format!("email-verification/1/{label}").as_bytes(), &mut bytes)
+        .expect("at most 255 blocks of SHA-256");
+    bytes
 }
 
 /// As long as a block of SHA-256, the longest key that HMAC uses as it is (RFC 2104, 3).
@@ -97,18 +127,6 @@ impl Keys {
 struct Key([u8; 64]);
 
 impl Key {
-    #[expect(
-        clippy::expect_used,
-        reason = "HKDF refuses only more than 255 blocks; these are two"
-    )]
-    fn expand(secret: &Hkdf<Sha256>, label: &str) -> Self {
-        let mut bytes = [0; 64];
-        secret
-            .expand(label.as_bytes(), &mut bytes)
-            .expect("two blocks of SHA-256");
-        Self(bytes)
-    }
-
     /// HMAC-SHA-256 over the fields, each behind its length, so that no two lists of fields look alike.
     fn mac(&self, fields: &[&[u8]]) -> [u8; 32] {
         let mut mac = Hmac::<Sha256>::new(&self.0.into());
@@ -152,6 +170,7 @@ mod tests {
         assert_ne!(keys(1).recipient_pk(&kim), keys(2).recipient_pk(&kim));
         assert_ne!(keys(1).digest(&kim, id, "123456"), keys(2).digest(&kim, id, "123456"));
         assert_ne!(keys(1).code_word(&kim, id, 0, 0), keys(2).code_word(&kim, id, 0, 0));
+        assert_ne!(keys(1).proof().public(), keys(2).proof().public());
     }
 
     #[test]

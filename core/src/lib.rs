@@ -11,7 +11,9 @@
 //! * [`guess`]: what the table said of one code that was handed in.
 //! * [`issue`]: which challenge a request is mailed.
 //! * [`limits`]: how many mails and requests there may be, and which repeats need no second mail.
+//! * [`proof`]: what a right code buys, a token that any backend checks; `es256` signs it.
 //! * [`keys`]: every key of the service, derived from its one secret.
+//! * [`keyring`]: which version of the secret counts when, while it is rotated.
 //! * [`locale`] and [`mail`]: the language of a mail, and its words.
 //!
 //! Then what touches the world, one file each:
@@ -30,15 +32,18 @@ pub mod aws;
 pub mod challenge;
 pub mod code;
 pub mod config;
+mod es256;
 pub mod event;
 pub mod guess;
 pub mod issue;
+pub mod keyring;
 pub mod keys;
 pub mod limits;
 pub mod locale;
 pub mod logging;
 pub mod mail;
 pub mod mailer;
+pub mod proof;
 pub mod request;
 pub mod secret;
 pub mod source;

@@ -25,9 +25,7 @@ impl Fields {
     ///
     /// A [`Problem`] for another method or media type, for a body that is too long, and for one that is no JSON object.
     pub fn read(request: &Request) -> Result<Self, Problem> {
-        if request.method() != Method::POST {
-            return Err(Problem::MethodNotAllowed);
-        }
+        require(Method::POST, request)?;
         if !has_json(request) {
             return Err(Problem::UnsupportedMediaType);
         }
@@ -105,6 +103,25 @@ impl Fields {
             Some(_) => Err(Problem::malformed(format!("{name} is not a string"))),
         }
     }
+}
+
+/// Checks the method. API Gateway has no route for another; `cargo lambda watch` does.
+///
+/// # Errors
+///
+/// A [`Problem`] for any method but `allowed`.
+pub fn require(allowed: Method, request: &Request) -> Result<(), Problem> {
+    if request.method() == allowed {
+        Ok(())
+    } else {
+        Err(Problem::MethodNotAllowed { allowed })
+    }
+}
+
+/// The domain of the API to which the request came. API Gateway sets it, not the caller.
+#[must_use]
+pub fn domain(request: &Request) -> Option<&str> {
+    context(request)?.domain_name.as_deref()
 }
 
 /// The caller's address as API Gateway saw it.

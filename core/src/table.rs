@@ -19,14 +19,12 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditi
 pub use self::charges::Charge;
 use self::item::Item;
 use crate::aws;
-use crate::keys::Keys;
 
-/// The table, its items named by keyed hashes.
+/// The table. Its items are named by keyed hashes, so each step takes the keys under which its item stands.
 #[derive(Clone)]
 pub struct Table {
     client: Client,
     name: String,
-    keys: Keys,
 }
 
 /// A step that DynamoDB did not carry out, or an item that makes no sense.
@@ -48,8 +46,8 @@ pub enum TableError {
 impl Table {
     /// The table `name`, reached through `client`.
     #[must_use]
-    pub fn new(client: Client, name: String, keys: Keys) -> Self {
-        Self { client, name, keys }
+    pub const fn new(client: Client, name: String) -> Self {
+        Self { client, name }
     }
 
     fn update(&self, pk: String) -> UpdateItemFluentBuilder {

@@ -25,6 +25,8 @@ const EVENTS: &[(&str, &str)] = &[
     ("verify-code-base64", "200"),
     ("verify-code-form", "415 unsupported-media-type"),
     ("verify-code-invalid-email", "422 invalid-email"),
+    ("verify-code-jwks", "200"),
+    ("verify-code-jwks-post", "405 about:blank"),
     ("verify-code-no-id", "400 malformed-request"),
     ("verify-code-number", "400 malformed-request"),
     ("verify-code-unknown", "401 code-expired"),

@@ -1,4 +1,5 @@
-//! The service as a whole: both handlers, fed with API Gateway events, on a DynamoDB engine and a stand-in for SES.
+//! The service as a whole: both handlers, fed with API Gateway events, on a DynamoDB engine and
+//! stand-ins for SES and Secrets Manager.
 //!
 //! Each test has a database and a mail server of its own, and sets the time itself.
 
@@ -11,9 +12,13 @@ mod garbage;
 mod limits;
 mod log;
 mod mail;
+mod proof;
 mod races;
 mod request_code;
+mod rotation;
 mod secrecy;
+mod secrets;
 mod service;
 mod ses;
+mod stand_in;
 mod verify_code;

@@ -78,6 +78,26 @@ async fn of_200_right_guesses_at_once_exactly_1_redeems() {
     assert!(answers.iter().all(|answer| answer.text == answers[0].text));
 }
 
+/// Each of them comes at another second, by the clock of the instance that it reaches.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_50_right_guesses_in_50_seconds_all_get_the_proof_of_the_one_that_redeemed() {
+    let service = Arc::new(Service::start().await);
+    let (id, code) = service.mailed_code().await;
+    service.traffic.forget();
+    let hand_in = |_| {
+        let (service, id, code) = (Arc::clone(&service), id.clone(), code.clone());
+        tokio::spawn(async move {
+            service.wait(1);
+            service.verify_code(&id, &code).await
+        })
+    };
+    let answers = join((0..50).map(hand_in).collect()).await;
+
+    assert_eq!(service.traffic.writes(), 1);
+    assert_eq!(by_status(&answers), HashMap::from([(200, 50)]));
+    assert!(answers.iter().all(|answer| answer.token() == answers[0].token()));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_right_guess_among_many_wrong_ones_never_opens_a_sixth() {
     for _ in 0..5 {

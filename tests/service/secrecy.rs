@@ -5,12 +5,14 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::log;
-use crate::service::{OWN_ID, Service, config, event};
+use crate::secrets;
+use crate::service::{OWN_ID, Service, Token, config, event};
 use crate::ses::Mood;
 
 const LEE: &str = "lee.at.home@example.com";
 
-/// Everything that the service does, good and bad. Returns what was mailed and typed.
+/// Everything that the service does, good and bad. Returns what was mailed, typed and
+/// proven.
 async fn use_everything(service: &Service) -> Vec<String> {
     let ask = async |body: Value| service.request_code(body).await;
     let hand_in = async |id: &str, code: &str| {
@@ -37,7 +39,8 @@ async fn use_everything(service: &Service) -> Vec<String> {
         .request_code(json!({ "email": "not-lee@localhost", "challenge_id": LEE }))
         .await;
     hand_in(&id, &code).await;
-    hand_in(&id, &code).await;
+    let Token(token) = hand_in(&id, &code).await.token();
+    service.key_set().await;
     service.wait(61);
     hand_in(&id, &code).await;
     hand_in("lee.at.home@example.com", &code).await;
@@ -57,7 +60,15 @@ async fn use_everything(service: &Service) -> Vec<String> {
         .await;
     service.traffic.lose(3);
     hand_in(OWN_ID, &codes[2]).await;
+    service.secrets.rotate(service.now());
+    service.wait(300);
+    service.key_set().await;
+    service.secrets.set_mood(secrets::Mood::Down);
+    service.wait(300);
+    service.key_set().await;
     codes.extend(service.ses.mails().iter().map(crate::ses::SentMail::code));
+    // The whole token, its signature, and its claims, which hold the address.
+    codes.extend(token.split('.').skip(1).map(ToOwned::to_owned));
     codes
 }
 
@@ -89,6 +100,7 @@ async fn no_address_code_or_keyless_digest_is_in_the_table_or_the_logs() {
         "verified",
         "invalid-code",
         "code-expired",
+        "secret-rotated",
     ] {
         assert!(
             log.contains(&format!("{outcome:?}")),
@@ -100,6 +112,7 @@ async fn no_address_code_or_keyless_digest_is_in_the_table_or_the_logs() {
         "mail-unavailable",
         "DynamoDB did not charge a source",
         "JKJaXmPLvHcESHA=",
+        "the secret could not be read again",
     ] {
         assert!(log.contains(cause), "{cause} is not in the log: {log}");
     }

@@ -7,10 +7,11 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::AttributeValue;
 use email_verification::challenge::ChallengeId;
-use email_verification::config::{MailConfig, RequestCodeConfig, SharedConfig};
+use email_verification::config::{MailConfig, RequestCodeConfig, SharedConfig, VerifyCodeConfig};
 use email_verification::event::HttpApiEvent;
-use email_verification::keys::Keys;
 use email_verification::limits::Limits;
+use email_verification::proof::ProofRules;
+use email_verification::secret::Secret;
 use email_verification::{SdkConfig, aws};
 use lambda_http::{Body, Request, Response};
 use rand::rngs::SysRng;
@@ -20,7 +21,9 @@ use time::OffsetDateTime;
 use verify_code::VerifyCode;
 
 use crate::dynamodb::{self, Traffic};
+use crate::events;
 use crate::log;
+use crate::secrets::Secrets;
 use crate::ses::Ses;
 
 /// When every test begins: noon UTC of 2027-01-15, far from the end of an hour or a day.
@@ -34,9 +37,10 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 
 pub(crate) struct Service {
     pub(crate) ses: Ses,
+    pub(crate) secrets: Secrets,
     pub(crate) traffic: Traffic,
+    config: RequestCodeConfig,
     dynamodb: Client,
-    table: String,
     request_code: RequestCode,
     verify_code: VerifyCode,
     now: AtomicI64,
@@ -67,19 +71,28 @@ impl Service {
         let client = Client::from_conf(client.config().to_builder().interceptor(traffic.clone()).build());
         dynamodb::create_table(&client, &table).await;
         traffic.forget();
-        let keys = Keys::derive(b"the secret of the tests, 32 bytes").expect("keys");
-        let verify_code = VerifyCode::new(config.shared.clone(), keys.clone(), client.clone());
-        let ses_client = aws::ses(&sdk_config(ses.url()));
-        let request_code = RequestCode::new(config, keys, client.clone(), ses_client).expect("a usable configuration");
+        let secrets = Secrets::start().await;
         Self {
+            request_code: start_request_code(&config, &client, &ses, &secrets, START).await,
+            verify_code: start_verify_code(&config, &client, &secrets, START).await,
             ses,
+            secrets,
             traffic,
+            config,
             dynamodb: client,
-            table,
-            request_code,
-            verify_code,
             now: START.into(),
         }
+    }
+
+    /// Puts an instance of request-code that starts now in the place of the one that ran.
+    pub(crate) async fn restart_request_code(&mut self) {
+        self.request_code =
+            start_request_code(&self.config, &self.dynamodb, &self.ses, &self.secrets, self.now()).await;
+    }
+
+    /// Another instance of verify-code, which starts now.
+    pub(crate) async fn start_verify_code(&self) -> VerifyCode {
+        start_verify_code(&self.config, &self.dynamodb, &self.secrets, self.now()).await
     }
 
     pub(crate) fn now(&self) -> i64 {
@@ -110,14 +123,21 @@ impl Service {
     }
 
     pub(crate) async fn verify_code(&self, id: &str, code: &str) -> Answer {
-        let body = json!({ "email": KIM, "challenge_id": id, "code": code });
-        self.verify_code_event(&event("/verify-code", body.to_string().as_bytes()))
-            .await
+        self.verify_code_event(&guess(KIM, id, code)).await
     }
 
     pub(crate) async fn verify_code_event(&self, event: &Value) -> Answer {
-        let answer = self.verify_code.answer(&request(event), self.time()).await;
-        Answer::read(&answer)
+        self.verify_code_by(&self.verify_code, event).await
+    }
+
+    /// The answer of one instance of the function.
+    pub(crate) async fn verify_code_by(&self, instance: &VerifyCode, event: &Value) -> Answer {
+        Answer::read(&instance.answer(&request(event), self.time()).await)
+    }
+
+    /// The key set as the function answers it.
+    pub(crate) async fn key_set(&self) -> Answer {
+        self.verify_code_event(&events::read("verify-code-jwks")).await
     }
 
     /// Asks for a code for Kim and returns the challenge's id and the code that was mailed.
@@ -129,7 +149,12 @@ impl Service {
     }
 
     pub(crate) async fn items(&self) -> Vec<Item> {
-        let scan = self.dynamodb.scan().table_name(&self.table).send().await;
+        let scan = self
+            .dynamodb
+            .scan()
+            .table_name(&self.config.shared.table_name)
+            .send()
+            .await;
         scan.expect("a scan").items.unwrap_or_default()
     }
 
@@ -142,7 +167,7 @@ impl Service {
     }
 
     fn time(&self) -> OffsetDateTime {
-        OffsetDateTime::from_unix_timestamp(self.now()).expect("a time")
+        time_of(self.now())
     }
 }
 
@@ -163,6 +188,16 @@ impl Answer {
         self.body["challenge_id"].as_str().expect("a challenge_id").to_owned()
     }
 
+    /// The ids of the keys in a key set.
+    pub(crate) fn key_ids(&self) -> Vec<String> {
+        let keys = self.body["keys"].as_array().expect("keys").iter();
+        keys.map(|key| key["kid"].as_str().expect("a kid").to_owned()).collect()
+    }
+
+    pub(crate) fn token(&self) -> Token {
+        Token(self.body["token"].as_str().expect("a token").to_owned())
+    }
+
     /// Status and last part of the problem's type, such as `401 code-expired`.
     pub(crate) fn problem(&self) -> String {
         assert_eq!(
@@ -175,6 +210,67 @@ impl Answer {
         let name = self.body["type"].as_str().expect("a type");
         format!("{} {}", self.status, name.trim_start_matches("urn:email-verification:"))
     }
+}
+
+/// A proof, read without a look at its signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Token(pub(crate) String);
+
+impl Token {
+    pub(crate) fn header(&self) -> Value {
+        self.part(0)
+    }
+
+    pub(crate) fn claims(&self) -> Value {
+        self.part(1)
+    }
+
+    pub(crate) fn key_id(&self) -> String {
+        self.header()["kid"].as_str().expect("a kid").to_owned()
+    }
+
+    fn part(&self, index: usize) -> Value {
+        let part = self.0.split('.').nth(index).expect("a part");
+        let json = data_encoding::BASE64URL_NOPAD
+            .decode(part.as_bytes())
+            .expect("base64url");
+        serde_json::from_slice(&json).expect("JSON")
+    }
+}
+
+async fn start_request_code(
+    config: &RequestCodeConfig,
+    dynamodb: &Client,
+    ses: &Ses,
+    secrets: &Secrets,
+    now: i64,
+) -> RequestCode {
+    let ses = aws::ses(&sdk_config(ses.url()));
+    let secret = read_secret(secrets, now).await;
+    RequestCode::new(config.clone(), secret, dynamodb.clone(), ses).expect("a usable configuration")
+}
+
+async fn start_verify_code(config: &RequestCodeConfig, dynamodb: &Client, secrets: &Secrets, now: i64) -> VerifyCode {
+    let config = VerifyCodeConfig {
+        shared: config.shared.clone(),
+        proof: ProofRules {
+            audience: "api.example.com".to_owned(),
+            issuer: None,
+            lifetime: 600,
+        },
+    };
+    VerifyCode::new(config, read_secret(secrets, now).await, dynamodb.clone())
+}
+
+async fn read_secret(secrets: &Secrets, now: i64) -> Secret {
+    let client = aws::secrets_manager(&sdk_config(secrets.url()));
+    Secret::read(client, "secret".to_owned(), time_of(now))
+        .await
+        .expect("a usable secret")
+}
+
+fn time_of(seconds: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(seconds).expect("a time")
 }
 
 /// The configuration that the template gives by default.
@@ -199,6 +295,12 @@ pub(crate) fn config() -> RequestCodeConfig {
             tags: [("service".to_owned(), "email-verification".to_owned())].into(),
         },
     }
+}
+
+/// An HTTP API event that hands a code in.
+pub(crate) fn guess(email: &str, id: &str, code: &str) -> Value {
+    let body = json!({ "email": email, "challenge_id": id, "code": code });
+    event("/verify-code", body.to_string().as_bytes())
 }
 
 /// An HTTP API event that POSTs JSON from 203.0.113.7.

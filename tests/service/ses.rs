@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wiremock::matchers::{method, path};
-use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
+use wiremock::{Request, Respond, ResponseTemplate};
+
+use crate::stand_in::StandIn;
 
 /// How the stand-in treats the next mails.
 #[derive(Clone, Copy, Default)]
@@ -26,22 +27,8 @@ struct State {
 }
 
 pub(crate) struct Ses {
-    url: String,
-    server: Option<MockServer>,
+    stand_in: StandIn,
     state: Arc<Mutex<State>>,
-}
-
-/// Stops the server in a thread of its own: it waits for a lock of tokio's when it is dropped, and would do so for ever
-/// in a task that has just used up tokio's budget, as one that joined many others has.
-impl Drop for Ses {
-    fn drop(&mut self) {
-        let server = self.server.take();
-        let stopped = std::thread::spawn(move || drop(server)).join();
-        assert!(
-            stopped.is_ok() || std::thread::panicking(),
-            "the stand-in cannot be stopped"
-        );
-    }
 }
 
 /// A mail that was taken, as `SendEmail` got it.
@@ -50,22 +37,13 @@ pub(crate) struct SentMail(pub(crate) Value);
 
 impl Ses {
     pub(crate) async fn start() -> Self {
-        let server = MockServer::start().await;
         let state = Arc::<Mutex<State>>::default();
-        Mock::given(method("POST"))
-            .and(path("/v2/email/outbound-emails"))
-            .respond_with(Recorder(Arc::clone(&state)))
-            .mount(&server)
-            .await;
-        Self {
-            url: server.uri(),
-            server: Some(server),
-            state,
-        }
+        let stand_in = StandIn::start("/v2/email/outbound-emails", Recorder(Arc::clone(&state))).await;
+        Self { stand_in, state }
     }
 
     pub(crate) fn url(&self) -> &str {
-        &self.url
+        self.stand_in.url()
     }
 
     pub(crate) fn set_mood(&self, mood: Mood) {

@@ -5,11 +5,12 @@ use serde_json::json;
 use crate::service::{KIM, OWN_ID, Service};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_right_code_answers_the_address() {
+async fn the_right_code_answers_the_address_and_its_proof() {
     let service = Service::start().await;
     let (id, code) = service.mailed_code().await;
     let answer = service.verify_code(&id, &code).await;
-    assert_eq!((answer.status, answer.body), (200, json!({ "email": KIM })));
+    let body = json!({ "email": KIM, "token": answer.body["token"], "token_type": "JWT", "expires_in": 600 });
+    assert_eq!((answer.status, &answer.body), (200, &body));
     assert_eq!(answer.headers["content-type"], "application/json");
     assert_eq!(answer.headers["cache-control"], "no-store");
 }
@@ -21,7 +22,8 @@ async fn the_right_code_is_repeatable_for_a_minute_and_then_expired() {
     let first = service.verify_code(&id, &code).await;
     service.wait(60);
     let repeat = service.verify_code(&id, &code).await;
-    assert_eq!((repeat.status, repeat.text), (200, first.text));
+    assert_eq!((repeat.status, repeat.token()), (200, first.token()));
+    assert_eq!(repeat.body["expires_in"], 540, "what is left of the first one's");
     service.wait(1);
     assert_eq!(service.verify_code(&id, &code).await.problem(), "401 code-expired");
 }

@@ -7,6 +7,7 @@ use super::{Table, TableError, Write};
 use crate::address::Recipient;
 use crate::challenge::{Challenge, ChallengeId, Digest};
 use crate::guess::Guess;
+use crate::keys::Keys;
 
 impl Table {
     /// Looks for the challenge `id` of the recipient, dead or alive.
@@ -18,12 +19,13 @@ impl Table {
     /// [`TableError`] when DynamoDB does not answer or holds something else.
     pub async fn find(
         &self,
+        keys: &Keys,
         recipient: &Recipient,
         id: ChallengeId,
         now: i64,
     ) -> Result<Option<Challenge>, TableError> {
         let update = self
-            .update(self.keys.challenge_pk(recipient, id))
+            .update(keys.challenge_pk(recipient, id))
             .update_expression("SET last_asked_at = :now")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":now", number(&now));
@@ -40,9 +42,15 @@ impl Table {
     /// # Errors
     ///
     /// [`TableError`] when DynamoDB does not answer.
-    pub async fn open(&self, recipient: &Recipient, id: ChallengeId, challenge: &Challenge) -> Result<(), TableError> {
+    pub async fn open(
+        &self,
+        keys: &Keys,
+        recipient: &Recipient,
+        id: ChallengeId,
+        challenge: &Challenge,
+    ) -> Result<(), TableError> {
         let update = self
-            .update(self.keys.challenge_pk(recipient, id))
+            .update(keys.challenge_pk(recipient, id))
             .update_expression("SET opened_at = :opened_at, expires_at = :expires_at, code_digest = :code_digest")
             .condition_expression("attribute_not_exists(pk)")
             .expression_attribute_values(":opened_at", number(&challenge.opened_at))
@@ -59,6 +67,7 @@ impl Table {
     /// [`TableError`] when DynamoDB does not answer or holds something else.
     pub async fn guess(
         &self,
+        keys: &Keys,
         recipient: &Recipient,
         id: ChallengeId,
         guess: &Digest,
@@ -66,7 +75,7 @@ impl Table {
         max_guesses: usize,
     ) -> Result<Guess, TableError> {
         let update = self
-            .update(self.keys.challenge_pk(recipient, id))
+            .update(keys.challenge_pk(recipient, id))
             .update_expression("ADD guesses :guesses SET last_guess = :guess, last_guess_at = :now")
             .condition_expression(
                 "expires_at > :now AND (attribute_not_exists(guesses) \
@@ -78,7 +87,8 @@ impl Table {
             .expression_attribute_values(":max_guesses", number(&max_guesses));
         match Write::of("take a guess", update.send().await)? {
             Write::Done(item) => Ok(Guess::Taken(challenge_of(&item)?)),
-            Write::Refused(item) => Ok(Guess::Refused(item.as_ref().map(challenge_of).transpose()?)),
+            Write::Refused(Some(item)) => Ok(Guess::Refused(challenge_of(&item)?)),
+            Write::Refused(None) => Ok(Guess::Unknown),
         }
     }
 }

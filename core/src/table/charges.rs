@@ -6,6 +6,7 @@ use super::item::{mails_on, number, send_record_of, text};
 use super::{Table, TableError, Write};
 use crate::address::Recipient;
 use crate::challenge::ChallengeId;
+use crate::keys::Keys;
 use crate::limits::{LastMail, Limits, SendRecord};
 use crate::source::Source;
 
@@ -34,13 +35,14 @@ impl Table {
     /// [`TableError`] when DynamoDB does not answer or holds something else.
     pub async fn charge_recipient(
         &self,
+        keys: &Keys,
         recipient: &Recipient,
         mail: &LastMail,
         limits: &Limits,
         now: OffsetDateTime,
     ) -> Result<Charge<SendRecord>, TableError> {
         let mut update = self
-            .update(self.keys.recipient_pk(recipient))
+            .update(keys.recipient_pk(recipient))
             .update_expression(
                 "SET last_sent_at = :now, last_request = :request, last_asked_for = :asked_for, \
                  last_challenge = :challenge, last_expires_at = :challenge_expires_at, expires_at = :expires_at \
@@ -89,11 +91,12 @@ impl Table {
     /// [`TableError`] when DynamoDB does not answer.
     pub async fn refund_recipient(
         &self,
+        keys: &Keys,
         recipient: &Recipient,
         request: ChallengeId,
         now: OffsetDateTime,
     ) -> Result<(), TableError> {
-        self.take_back(recipient, request, now, 1).await
+        self.take_back(keys, recipient, request, now, 1).await
     }
 
     /// Ends the pause that `request` began at `now`, and leaves its mail charged. A second time changes nothing.
@@ -103,22 +106,24 @@ impl Table {
     /// [`TableError`] when DynamoDB does not answer.
     pub async fn end_pause(
         &self,
+        keys: &Keys,
         recipient: &Recipient,
         request: ChallengeId,
         now: OffsetDateTime,
     ) -> Result<(), TableError> {
-        self.take_back(recipient, request, now, 0).await
+        self.take_back(keys, recipient, request, now, 0).await
     }
 
     async fn take_back(
         &self,
+        keys: &Keys,
         recipient: &Recipient,
         request: ChallengeId,
         now: OffsetDateTime,
         mails: i32,
     ) -> Result<(), TableError> {
         let update = self
-            .update(self.keys.recipient_pk(recipient))
+            .update(keys.recipient_pk(recipient))
             .update_expression(
                 "ADD #today :mails \
                  REMOVE last_sent_at, last_request, last_asked_for, last_challenge, last_expires_at",
@@ -141,6 +146,7 @@ impl Table {
     /// [`TableError`] when DynamoDB does not answer.
     pub async fn charge_source(
         &self,
+        keys: &Keys,
         source: Source,
         request: ChallengeId,
         limits: &Limits,
@@ -150,7 +156,7 @@ impl Table {
             return Ok(Charge::Made(()));
         }
         let update = self
-            .update(self.keys.source_pk(source, now))
+            .update(keys.source_pk(source, now))
             .update_expression("SET last_request = :request, expires_at = :expires_at ADD requests :one")
             .condition_expression(
                 "attribute_not_exists(requests) OR (requests < :requests_per_hour AND last_request <> :request)",
@@ -179,6 +185,7 @@ impl Table {
     /// [`TableError`] when DynamoDB does not answer.
     pub async fn refund_source(
         &self,
+        keys: &Keys,
         source: Source,
         request: ChallengeId,
         limits: &Limits,
@@ -188,7 +195,7 @@ impl Table {
             return Ok(());
         }
         let update = self
-            .update(self.keys.source_pk(source, now))
+            .update(keys.source_pk(source, now))
             .update_expression("SET last_refund = :request ADD requests :minus_one")
             .condition_expression("requests > :zero AND (attribute_not_exists(last_refund) OR last_refund <> :request)")
             .expression_attribute_values(":request", text(&request))

@@ -2,18 +2,20 @@
 
 use email_verification::address::Recipient;
 use email_verification::answer::{self, Problem};
+use email_verification::aws;
 use email_verification::challenge::{Challenge, ChallengeId};
 use email_verification::config::RequestCodeConfig;
-use email_verification::issue::Issue;
+use email_verification::issue::{Issue, Standing};
+use email_verification::keyring::KeyRing;
 use email_verification::keys::Keys;
 use email_verification::limits::{LastMail, Limits, SendRecord};
 use email_verification::locale::Locale;
 use email_verification::mail::Mail;
 use email_verification::mailer::{MailError, Mailer};
 use email_verification::request::{self, Fields};
+use email_verification::secret::Secret;
 use email_verification::source::Source;
 use email_verification::table::{Charge, Table, TableError};
-use email_verification::{aws, secret};
 use lambda_http::{Body, Request, Response};
 use rand::TryCryptoRng;
 use serde_json::json;
@@ -22,7 +24,7 @@ use time::OffsetDateTime;
 /// The function with everything that it sets up once.
 pub struct RequestCode {
     config: RequestCodeConfig,
-    keys: Keys,
+    secret: Secret,
     table: Table,
     mailer: Mailer,
 }
@@ -57,16 +59,16 @@ enum Failure {
 }
 
 impl RequestCode {
-    /// Sets the function up from its environment.
+    /// Sets the function up from its environment, at `now`.
     ///
     /// # Errors
     ///
     /// When a variable is wrong or the secret cannot be read.
-    pub async fn start() -> Result<Self, lambda_http::Error> {
+    pub async fn start(now: OffsetDateTime) -> Result<Self, lambda_http::Error> {
         let config = RequestCodeConfig::read(&|name| std::env::var(name).ok())?;
         let aws = aws::load().await;
-        let keys = secret::keys(&aws::secrets_manager(&aws), &config.shared.secret_id).await?;
-        Ok(Self::new(config, keys, aws::dynamodb(&aws), aws::ses(&aws))?)
+        let secret = Secret::read(aws::secrets_manager(&aws), config.shared.secret_id.clone(), now).await?;
+        Ok(Self::new(config, secret, aws::dynamodb(&aws), aws::ses(&aws))?)
     }
 
     /// Sets the function up from its parts.
@@ -76,15 +78,15 @@ impl RequestCode {
     /// When the sender's name or a tag cannot be encoded.
     pub fn new(
         config: RequestCodeConfig,
-        keys: Keys,
+        secret: Secret,
         dynamodb: aws_sdk_dynamodb::Client,
         ses: aws_sdk_sesv2::Client,
     ) -> Result<Self, MailError> {
-        let table = Table::new(dynamodb, config.shared.table_name.clone(), keys.clone());
+        let table = Table::new(dynamodb, config.shared.table_name.clone());
         let mailer = Mailer::new(ses, &config.mail)?;
         Ok(Self {
             config,
-            keys,
+            secret,
             table,
             mailer,
         })
@@ -118,9 +120,11 @@ impl RequestCode {
     /// Answers a readable request. `fresh` names it, and the challenge that it opens if the caller named none.
     async fn request_code(&self, ask: &Ask, fresh: ChallengeId, now: OffsetDateTime) -> Result<Mailed, Failure> {
         let limits = &self.config.limits;
+        let key_ring = self.secret.key_ring(now).await;
+        let keys = key_ring.in_force(now.unix_timestamp());
         let (charge, standing) = tokio::join!(
-            self.table.charge_source(ask.source, fresh, limits, now),
-            self.find(ask, now),
+            self.table.charge_source(keys, ask.source, fresh, limits, now),
+            self.find(&key_ring, ask, now),
         );
         if let Charge::Refused(()) = charge? {
             tracing::info!(outcome = "too-many-requests", limit = "source");
@@ -129,7 +133,7 @@ impl RequestCode {
         }
         let standing = standing?;
         let issue = Issue::choose(
-            &self.keys,
+            keys,
             &ask.recipient,
             self.config.code_rules(),
             ask.challenge_id,
@@ -144,21 +148,26 @@ impl RequestCode {
             challenge: issue.id,
             expires_at: issue.challenge.expires_at,
         };
-        let mailed = match self.table.charge_recipient(&ask.recipient, &mail, limits, now).await {
+        let mailed = match self
+            .table
+            .charge_recipient(keys, &ask.recipient, &mail, limits, now)
+            .await
+        {
             Ok(Charge::Made(record)) => self.mail(ask, &issue, &record, now).await,
             Ok(Charge::Refused(record)) => {
+                let standing = standing.map(|standing| standing.challenge);
                 return self.answer_without_mail(mail.asked_for, standing.as_ref(), &record, now);
             }
             Err(error) => Err(error.into()),
         };
         match &mailed {
-            Ok(_) => self.open(ask, &issue).await?,
+            Ok(_) => self.open(keys, ask, &issue).await?,
             // It may be in the recipient's mail: its code has to work, so it stays charged. Only the pause ends.
             Err(Failure::Mail(MailError::Unknown(_))) => {
-                self.open(ask, &issue).await?;
-                self.table.end_pause(&ask.recipient, fresh, now).await?;
+                self.open(keys, ask, &issue).await?;
+                self.table.end_pause(keys, &ask.recipient, fresh, now).await?;
             }
-            Err(_) => self.refund(ask, fresh, now).await,
+            Err(_) => self.refund(keys, ask, fresh, now).await,
         }
         mailed
     }
@@ -166,19 +175,31 @@ impl RequestCode {
     /// Opens the challenge if it is a new one, so that it takes guesses from now on.
     ///
     /// Only once it was charged and mailed: guesses at any other would be free of charge, and as many as there are ids.
-    async fn open(&self, ask: &Ask, issue: &Issue) -> Result<(), TableError> {
+    async fn open(&self, keys: &Keys, ask: &Ask, issue: &Issue) -> Result<(), TableError> {
         if issue.is_new {
-            self.table.open(&ask.recipient, issue.id, &issue.challenge).await?;
+            self.table
+                .open(keys, &ask.recipient, issue.id, &issue.challenge)
+                .await?;
         }
         Ok(())
     }
 
-    /// The challenge that the caller names, if there is one.
-    async fn find(&self, ask: &Ask, now: OffsetDateTime) -> Result<Option<Challenge>, TableError> {
-        match ask.challenge_id {
-            Some(id) => self.table.find(&ask.recipient, id, now.unix_timestamp()).await,
-            None => Ok(None),
+    /// The challenge that the caller names, if there is one. During a rotation it may stand under either keys.
+    async fn find<'a>(
+        &self,
+        key_ring: &'a KeyRing,
+        ask: &Ask,
+        now: OffsetDateTime,
+    ) -> Result<Option<Standing<'a>>, TableError> {
+        let now = now.unix_timestamp();
+        if let Some(id) = ask.challenge_id {
+            for keys in key_ring.in_use(now) {
+                if let Some(challenge) = self.table.find(keys, &ask.recipient, id, now).await? {
+                    return Ok(Some(Standing { challenge, keys }));
+                }
+            }
         }
+        Ok(None)
     }
 
     /// Mails the code.
@@ -226,10 +247,11 @@ impl RequestCode {
 
     /// A refund that fails as well costs the recipient one of the day's mails, and for one pause their repeats are
     /// answered as if there were a mail; the log says so.
-    async fn refund(&self, ask: &Ask, fresh: ChallengeId, now: OffsetDateTime) {
+    async fn refund(&self, keys: &Keys, ask: &Ask, fresh: ChallengeId, now: OffsetDateTime) {
         let (recipient, source) = tokio::join!(
-            self.table.refund_recipient(&ask.recipient, fresh, now),
-            self.table.refund_source(ask.source, fresh, &self.config.limits, now),
+            self.table.refund_recipient(keys, &ask.recipient, fresh, now),
+            self.table
+                .refund_source(keys, ask.source, fresh, &self.config.limits, now),
         );
         for error in [recipient.err(), source.err()].into_iter().flatten() {
             tracing::error!(cause = %error, "a refund failed");

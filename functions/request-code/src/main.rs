@@ -16,6 +16,6 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), lambda_http::Error> {
     // Once per cold start: configuration, clients and keys.
-    let function = &RequestCode::start().await?;
+    let function = &RequestCode::start(OffsetDateTime::now_utc()).await?;
     event::serve(|request| async move { function.answer(&request, OffsetDateTime::now_utc(), &mut SysRng).await }).await
 }

@@ -1,68 +1,113 @@
-//! Checks one code that a person typed.
+//! Checks one code that a person typed, and proves to the app's backend that it was right.
 
+use email_verification::address::Recipient;
 use email_verification::answer::{self, Problem};
-use email_verification::config::SharedConfig;
-use email_verification::guess::Verdict;
-use email_verification::keys::Keys;
+use email_verification::aws;
+use email_verification::challenge::ChallengeId;
+use email_verification::code::Code;
+use email_verification::config::VerifyCodeConfig;
+use email_verification::guess::{Guess, Verdict};
+use email_verification::keyring::{KEY_SET_MAX_AGE, KeyRing};
+use email_verification::proof::Proof;
 use email_verification::request::{self, Fields};
-use email_verification::table::Table;
-use email_verification::{aws, secret};
+use email_verification::secret::Secret;
+use email_verification::table::{Table, TableError};
+use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+/// Where backends look for the public keys of proofs: under a well-known path (RFC 8615) of the issuer.
+const KEY_SET_PATH: &str = "/.well-known/jwks.json";
+
 /// The function with everything that it sets up once.
 pub struct VerifyCode {
-    config: SharedConfig,
-    keys: Keys,
+    config: VerifyCodeConfig,
+    secret: Secret,
     table: Table,
 }
 
+/// A code that was handed in.
+struct Attempt {
+    recipient: Recipient,
+    id: ChallengeId,
+    code: Code,
+}
+
 impl VerifyCode {
-    /// Sets the function up from its environment.
+    /// Sets the function up from its environment, at `now`.
     ///
     /// # Errors
     ///
     /// When a variable is wrong or the secret cannot be read.
-    pub async fn start() -> Result<Self, lambda_http::Error> {
-        let config = SharedConfig::read(&|name| std::env::var(name).ok())?;
+    pub async fn start(now: OffsetDateTime) -> Result<Self, lambda_http::Error> {
+        let config = VerifyCodeConfig::read(&|name| std::env::var(name).ok())?;
         let aws = aws::load().await;
-        let keys = secret::keys(&aws::secrets_manager(&aws), &config.secret_id).await?;
-        Ok(Self::new(config, keys, aws::dynamodb(&aws)))
+        let secret = Secret::read(aws::secrets_manager(&aws), config.shared.secret_id.clone(), now).await?;
+        Ok(Self::new(config, secret, aws::dynamodb(&aws)))
     }
 
     /// Sets the function up from its parts.
     #[must_use]
-    pub fn new(config: SharedConfig, keys: Keys, dynamodb: aws_sdk_dynamodb::Client) -> Self {
-        let table = Table::new(dynamodb, config.table_name.clone(), keys.clone());
-        Self { config, keys, table }
+    pub fn new(config: VerifyCodeConfig, secret: Secret, dynamodb: aws_sdk_dynamodb::Client) -> Self {
+        let table = Table::new(dynamodb, config.shared.table_name.clone());
+        Self { config, secret, table }
     }
 
     /// Answers one request that came at `now`.
     pub async fn answer(&self, request: &Request, now: OffsetDateTime) -> Response<Body> {
-        match self.verify(request, now).await {
-            Ok(body) => answer::ok(&body),
-            Err(problem) => problem.into_answer(),
-        }
+        // What stands before it is the stage of the API, if it has one.
+        let answer = if request.uri().path().ends_with(KEY_SET_PATH) {
+            self.key_set(request, now).await
+        } else {
+            self.verify(request, now).await.map(|body| answer::ok(&body))
+        };
+        answer.unwrap_or_else(Problem::into_answer)
     }
 
+    /// `GET /.well-known/jwks.json`: the public keys of proofs.
+    async fn key_set(&self, request: &Request, now: OffsetDateTime) -> Result<Response<Body>, Problem> {
+        request::require(Method::GET, request)?;
+        let key_set = self.secret.key_ring(now).await.key_set(now.unix_timestamp());
+        Ok(answer::key_set(&json!(key_set), KEY_SET_MAX_AGE))
+    }
+
+    /// `POST /verify-code`: a proof for a right code.
     async fn verify(&self, request: &Request, now: OffsetDateTime) -> Result<Value, Problem> {
         let fields = Fields::read(request)?;
-        let recipient = fields.email()?;
-        let id = fields.required_challenge_id()?;
-        let code = fields.code(self.config.code_digits)?;
+        let attempt = Attempt {
+            recipient: fields.email()?,
+            id: fields.required_challenge_id()?,
+            code: fields.code(self.config.shared.code_digits)?,
+        };
+        let internal = |cause: &dyn std::fmt::Display| Problem::internal(request::id(request), cause);
+        let issuer = self
+            .issuer(request)
+            .ok_or_else(|| internal(&"the event names no domain"))?;
 
-        let now = now.unix_timestamp();
-        let digest = code.digest(&self.keys, &recipient, id);
-        let guess = self
-            .table
-            .guess(&recipient, id, &digest, now, self.config.max_guesses)
-            .await;
-        let guess = guess.map_err(|error| Problem::internal(request::id(request), &error))?;
-        match guess.judge(&digest, now, self.config.max_guesses) {
-            Verdict::Right { .. } => {
+        let mut key_ring = self.secret.key_ring(now).await;
+        let mut verdict = self.hand_in(&key_ring, &attempt, now).await;
+        if let Ok(None) = verdict
+            && let Some(rotated) = self.secret.rotated_since(&key_ring, now).await
+        {
+            verdict = self.hand_in(&rotated, &attempt, now).await;
+            key_ring = rotated;
+        }
+        let verdict = verdict.map_err(|error| internal(&error))?;
+
+        let Attempt { recipient, id, .. } = attempt;
+        match verdict.unwrap_or(Verdict::Gone) {
+            Verdict::Right { verified_at } => {
+                let keys = key_ring.in_force(verified_at);
+                let proof = Proof::issue(keys.proof(), &self.config.proof, &issuer, &recipient, id, verified_at);
+                let proof = proof.map_err(|error| internal(&error))?;
                 tracing::info!(outcome = "verified", challenge_id = %id);
-                Ok(json!({ "email": recipient.as_str() }))
+                Ok(json!({
+                    "email": recipient.as_str(),
+                    "token": proof.token,
+                    "token_type": "JWT",
+                    "expires_in": proof.expires_at - now.unix_timestamp(),
+                }))
             }
             Verdict::Wrong { guesses_left } => {
                 tracing::info!(outcome = "invalid-code", challenge_id = %id, guesses_left);
@@ -73,5 +118,35 @@ impl VerifyCode {
                 Err(Problem::CodeExpired)
             }
         }
+    }
+
+    /// Hands the code in: one write, or one for each of the two keys under which the challenge may stand during a
+    /// rotation. None if it stands under none of them.
+    async fn hand_in(
+        &self,
+        key_ring: &KeyRing,
+        attempt: &Attempt,
+        now: OffsetDateTime,
+    ) -> Result<Option<Verdict>, TableError> {
+        let Attempt { recipient, id, code } = attempt;
+        let (now, max_guesses) = (now.unix_timestamp(), self.config.shared.max_guesses);
+        for keys in key_ring.in_use(now) {
+            let digest = code.digest(keys, recipient, *id);
+            match self
+                .table
+                .guess(keys, recipient, *id, &digest, now, max_guesses)
+                .await?
+            {
+                Guess::Unknown => {}
+                guess => return Ok(Some(guess.judge(&digest, now, max_guesses))),
+            }
+        }
+        Ok(None)
+    }
+
+    /// `iss`: the URL of the API, to which `/.well-known/jwks.json` can be appended.
+    fn issuer(&self, request: &Request) -> Option<String> {
+        let of_domain = || request::domain(request).map(|domain| format!("https://{domain}"));
+        self.config.proof.issuer.clone().or_else(of_domain)
     }
 }

@@ -1,4 +1,4 @@
-//! The Lambda function behind `POST /verify-code`.
+//! The Lambda function behind `POST /verify-code` and `GET /.well-known/jwks.json`.
 
 use std::process::ExitCode;
 
@@ -15,6 +15,6 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), lambda_http::Error> {
     // Once per cold start: configuration, client and keys.
-    let function = &VerifyCode::start().await?;
+    let function = &VerifyCode::start(OffsetDateTime::now_utc()).await?;
     event::serve(|request| async move { function.answer(&request, OffsetDateTime::now_utc()).await }).await
 }

@@ -1,0 +1,129 @@
+//! The proof and the keys that check it.
+
+use serde_json::json;
+
+use crate::events;
+use crate::service::{KIM, OWN_ID, START, Service, guess};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_says_who_proved_what_to_whom_and_until_when() {
+    let service = Service::start().await;
+    let (id, code) = service.mailed_code().await;
+    service.wait(30);
+    let token = service.verify_code(&id, &code).await.token();
+    let claims = json!({
+        "iss": "https://abc123.execute-api.ap-northeast-2.amazonaws.com",
+        "aud": "api.example.com",
+        "sub": KIM,
+        "email": KIM,
+        "email_verified": true,
+        "jti": id,
+        "iat": START + 30,
+        "exp": START + 630,
+    });
+    assert_eq!(token.claims(), claims);
+    let header = json!({ "typ": "JWT", "alg": "ES256", "kid": token.key_id() });
+    assert_eq!(token.header(), header);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_set_holds_the_key_of_the_proof_and_may_be_kept() {
+    let service = Service::start().await;
+    let (id, code) = service.mailed_code().await;
+    let token = service.verify_code(&id, &code).await.token();
+    service.traffic.forget();
+    let answer = service.key_set().await;
+    assert_eq!((answer.status, answer.key_ids()), (200, vec![token.key_id()]));
+    assert_eq!(answer.headers["content-type"], "application/jwk-set+json");
+    assert_eq!(answer.headers["cache-control"], "public, max-age=300");
+    assert_eq!(service.traffic.calls(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_set_answers_behind_the_stage_of_an_api_as_well() {
+    let service = Service::start().await;
+    let mut event = events::read("verify-code-jwks");
+    event["rawPath"] = json!("/auth/.well-known/jwks.json");
+    assert_eq!(service.verify_code_event(&event).await.status, 200);
+    event["requestContext"]["stage"] = json!("v1");
+    assert_eq!(service.verify_code_event(&event).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_issuer_is_what_api_gateway_says_and_never_what_the_caller_does() {
+    let service = Service::start().await;
+    let (id, code) = service.mailed_code().await;
+    let mut event = guess(KIM, &id, &code);
+    for header in ["host", "x-forwarded-host", "forwarded"] {
+        event["headers"][header] = json!("evil.example.com");
+    }
+    event["requestContext"]["domainName"] = json!("verify.example.com");
+    let claims = service.verify_code_event(&event).await.token().claims();
+    assert_eq!(claims["iss"], "https://verify.example.com");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_domain_no_guess_is_spent() {
+    let service = Service::start().await;
+    let (id, code) = service.mailed_code().await;
+    service.traffic.forget();
+    let mut event = guess(KIM, &id, &code);
+    event["requestContext"]["domainName"].take();
+    assert_eq!(service.verify_code_event(&event).await.problem(), "500 internal-error");
+    assert_eq!(service.traffic.calls(), 0);
+    assert_eq!(service.verify_code(&id, &code).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_address_or_challenge_never_gets_the_proof() {
+    let service = Service::start().await;
+    let (id, code) = service.mailed_code().await;
+    assert_eq!(service.verify_code(&id, &code).await.status, 200);
+    for (email, id) in [("lee@example.com", id.as_str()), (KIM, OWN_ID)] {
+        let answer = service.verify_code_event(&guess(email, id, &code)).await;
+        assert_eq!(answer.problem(), "401 code-expired");
+    }
+}
+
+/// Outside a rotation: one DynamoDB call for each code that was handed in, none for anything else, and none to Secrets
+/// Manager.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_outcome_takes_exactly_one_call() {
+    let service = Service::start().await;
+    let (id, code) = service.mailed_code().await;
+    let wrong = ["000001", "000002", "000003", "000004", "000005"];
+    let (spent, its_code) = {
+        let asked = service.request_code(json!({ "email": "lee@example.com" })).await;
+        (asked.challenge_id(), service.ses.mails()[1].code())
+    };
+    service.secrets.calls();
+    let expect = async |email: &str, id: &str, code: &str, outcome: &str, calls: usize| {
+        service.traffic.forget();
+        let answer = service.verify_code_event(&guess(email, id, code)).await;
+        let found = if answer.status == 200 {
+            "200".to_owned()
+        } else {
+            answer.problem()
+        };
+        assert_eq!((found.as_str(), service.traffic.calls()), (outcome, calls));
+    };
+    expect(KIM, &id, "000001", "401 invalid-code", 1).await;
+    expect(KIM, &id, "000001", "401 invalid-code", 1).await;
+    expect(KIM, &id, &code, "200", 1).await;
+    expect(KIM, &id, &code, "200", 1).await;
+    expect(KIM, &id, "000002", "401 code-expired", 1).await;
+    for guess in wrong {
+        expect("lee@example.com", &spent, guess, "401 invalid-code", 1).await;
+    }
+    expect("lee@example.com", &spent, &its_code, "401 code-expired", 1).await;
+    expect("lee@example.com", &spent, "000005", "401 invalid-code", 1).await;
+    expect(KIM, OWN_ID, "000001", "401 code-expired", 1).await;
+    expect(KIM, "1", "000001", "400 malformed-request", 0).await;
+    expect(KIM, &id, "1", "400 malformed-request", 0).await;
+    expect("kim", &id, &code, "422 invalid-email", 0).await;
+    assert_eq!(service.secrets.calls(), 0);
+    service.wait(61);
+    expect(KIM, &id, &code, "401 code-expired", 1).await;
+    service.wait(600);
+    expect("lee@example.com", &spent, &its_code, "401 code-expired", 1).await;
+}

@@ -1,0 +1,270 @@
+//! A new version of the secret, which running instances notice at different times.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use serde_json::json;
+use verify_code::VerifyCode;
+
+use crate::events;
+use crate::secrets::Mood;
+use crate::service::{Answer, KIM, OWN_ID, START, Service, Token, config, guess};
+
+const MINUTE: i64 = 60;
+
+async fn key_set(service: &Service, instance: &VerifyCode) -> Answer {
+    service
+        .verify_code_by(instance, &events::read("verify-code-jwks"))
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_was_mailed_before_a_rotation_is_taken_after_it() {
+    let service = Service::start().await;
+    let (id, code) = service.mailed_code().await;
+    service.secrets.rotate(service.now());
+    service.wait(300);
+    let fresh = service.start_verify_code().await;
+    let first = service.verify_code_by(&fresh, &guess(KIM, &id, &code)).await;
+    let repeat = service.verify_code(&id, &code).await;
+    assert_eq!((first.status, first.token()), (200, repeat.token()));
+    for instance in [&fresh, &service.start_verify_code().await] {
+        let published = key_set(&service, instance).await.key_ids();
+        assert_eq!(published.len(), 2);
+        assert!(published.contains(&first.token().key_id()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_of_the_last_minute_before_a_version_is_in_force_is_taken_after_it() {
+    let service = Service::start().await;
+    service.secrets.rotate(START);
+    service.wait(15 * MINUTE - 1);
+    let (id, code) = service.mailed_code().await;
+    service.wait(1);
+    service.traffic.forget();
+    let wrong = service.verify_code(&id, "000000").await;
+    assert_eq!(wrong.body["guesses_left"], 4);
+    let right = service.verify_code(&id, &code).await;
+    assert_eq!(right.status, 200);
+    assert_eq!(service.traffic.calls(), 4, "for each code one under either key");
+    assert_eq!(service.traffic.writes(), 2);
+    assert_eq!(
+        service.key_set().await.key_ids()[0],
+        right.token().key_id(),
+        "the new key"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_is_repeated_as_it_was_although_another_key_has_come_into_force() {
+    let service = Service::start().await;
+    service.secrets.rotate(START);
+    service.wait(15 * MINUTE - 30);
+    let (id, code) = service.mailed_code().await;
+    let first = service.verify_code(&id, &code).await;
+    service.wait(60);
+    assert_eq!(service.verify_code(&id, &code).await.token(), first.token());
+    let fresh = service.start_verify_code().await;
+    let repeat = service.verify_code_by(&fresh, &guess(KIM, &id, &code)).await;
+    assert_eq!(repeat.token(), first.token());
+    service.wait(1);
+    assert_eq!(service.verify_code(&id, &code).await.problem(), "401 code-expired");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_challenge_is_resumed_with_its_code_and_its_spent_guesses() {
+    let service = Service::start().await;
+    service.secrets.rotate(START);
+    service.wait(14 * MINUTE);
+    let (id, code) = service.mailed_code().await;
+    assert_eq!(service.verify_code(&id, "000000").await.body["guesses_left"], 4);
+    service.wait(2 * MINUTE);
+    let resumed = service.request_code(json!({ "email": KIM, "challenge_id": id })).await;
+    assert_eq!((resumed.status, resumed.challenge_id()), (202, id.clone()));
+    assert_eq!(service.ses.mails()[1].code(), code);
+    assert_eq!(service.verify_code(&id, "000001").await.body["guesses_left"], 3);
+    assert_eq!(service.verify_code(&id, &code).await.status, 200);
+    let dead = service.request_code(json!({ "email": KIM, "challenge_id": id })).await;
+    assert_eq!(
+        dead.problem(),
+        "429 too-many-requests",
+        "a used one is not opened again under the new key"
+    );
+}
+
+/// Three hours with two people a minute. Three instances check codes, each started at another time, and the secret is
+/// rotated after half an hour. A backend may keep the key set of any instance for five minutes.
+#[tokio::test(flavor = "multi_thread")]
+async fn through_a_whole_rotation_no_code_and_no_proof_is_refused() {
+    let mut config = config();
+    config.limits.requests_per_hour = 0;
+    let mut service = Service::start_with(config).await;
+    let mut instances = Vec::new();
+    let mut mailed = Vec::new();
+    let mut proofs: Vec<(i64, Token)> = Vec::new();
+    let mut key_sets: Vec<(i64, Vec<String>)> = Vec::new();
+    for minute in 0..180 {
+        if minute < 3 {
+            instances.push(service.start_verify_code().await);
+        }
+        if minute == 30 {
+            service.secrets.rotate(service.now());
+        }
+        if minute == 37 {
+            service.restart_request_code().await;
+        }
+        for person in 0..2 {
+            let email = format!("person{minute}-{person}@example.com");
+            let asked = service.request_code(json!({ "email": email })).await;
+            assert_eq!(asked.status, 202, "minute {minute}: {}", asked.text);
+            let code = service.ses.mails().last().expect("a mail").code();
+            mailed.push((email, asked.challenge_id(), code));
+        }
+        // One of the codes of this minute, and the other one of nine minutes ago.
+        let due = [mailed.len().checked_sub(2), mailed.len().checked_sub(19)];
+        for (turn, number) in due.into_iter().flatten().enumerate() {
+            let (email, id, code) = &mailed[number];
+            let instance = &instances[(minute + turn) % instances.len()];
+            let answer = service.verify_code_by(instance, &guess(email, id, code)).await;
+            assert_eq!(answer.status, 200, "minute {minute}: {}", answer.text);
+            proofs.push((service.now(), answer.token()));
+        }
+        for instance in &instances {
+            key_sets.push((service.now(), key_set(&service, instance).await.key_ids()));
+        }
+        service.wait(MINUTE);
+    }
+    for (at, token) in &proofs {
+        let expires_at = token.claims()["exp"].as_i64().expect("a time");
+        for (_, published) in key_sets
+            .iter()
+            .filter(|(kept, _)| at - 300 <= *kept && *kept <= expires_at)
+        {
+            assert!(published.contains(&token.key_id()), "at {at}");
+        }
+    }
+    let signed_by: HashSet<_> = proofs.iter().map(|(_, token)| token.key_id()).collect();
+    assert_eq!(signed_by.len(), 2, "both keys were used");
+    assert_eq!(
+        key_sets.last().expect("a key set").1.len(),
+        1,
+        "the old one is forgotten"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_function_notices_a_new_version_within_15_minutes_and_publishes_it_before_it_signs() {
+    let service = Service::start().await;
+    let old = service.key_set().await.key_ids();
+    service.wait(1);
+    service.secrets.rotate(service.now());
+    let mut minutes = 0;
+    while service.key_set().await.key_ids() == old {
+        service.wait(MINUTE);
+        minutes += 1;
+    }
+    assert_eq!(minutes, 5);
+    let (id, code) = service.mailed_code().await;
+    assert_eq!(vec![service.verify_code(&id, &code).await.token().key_id()], old);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outside_a_rotation_the_secret_is_read_once_in_5_minutes_of_use() {
+    let service = Service::start().await;
+    service.secrets.calls();
+    for _ in 0..60 {
+        let id = service.key_set().await;
+        assert_eq!(id.status, 200);
+        service.wait(MINUTE);
+    }
+    assert_eq!(
+        service.secrets.calls(),
+        11,
+        "an hour has twelve times 5 minutes, and it was read at the start"
+    );
+    service.wait(24 * 60 * MINUTE);
+    service.key_set().await;
+    assert_eq!(service.secrets.calls(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn made_up_challenges_have_the_secret_read_at_most_once_a_minute() {
+    let service = Service::start().await;
+    service.secrets.calls();
+    let flood = async || {
+        service.traffic.forget();
+        for _ in 0..100 {
+            assert_eq!(
+                service.verify_code(OWN_ID, "123456").await.problem(),
+                "401 code-expired"
+            );
+        }
+        assert_eq!(service.traffic.calls(), 100);
+        service.secrets.calls()
+    };
+    assert_eq!(flood().await, 0);
+    service.wait(59);
+    assert_eq!(flood().await, 0);
+    service.wait(1);
+    assert_eq!(flood().await, 1);
+    service.wait(59);
+    assert_eq!(flood().await, 0);
+}
+
+/// Rotated twice within minutes, as after a leak: the first of the new versions is in use before anybody noticed it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_challenge_under_a_version_that_was_not_noticed_yet_is_found_after_a_refresh() {
+    let mut service = Service::start().await;
+    service.wait(60);
+    service.secrets.rotate(service.now());
+    service.secrets.rotate(service.now());
+    service.restart_request_code().await;
+    let (id, code) = service.mailed_code().await;
+    service.secrets.calls();
+    assert_eq!(service.verify_code(&id, &code).await.status, 200);
+    assert_eq!(service.secrets.calls(), 2, "the newest version and the one before it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_secrets_manager_fails_the_known_keys_stay_in_use() {
+    let service = Service::start().await;
+    let (id, code) = service.mailed_code().await;
+    service.wait(300);
+    service.secrets.set_mood(Mood::Down);
+    service.secrets.calls();
+    assert_eq!(service.verify_code(&id, &code).await.status, 200);
+    let tries = service.secrets.calls();
+    assert!((1..=3).contains(&tries), "{tries}");
+    service.wait(59);
+    service.key_set().await;
+    assert_eq!(service.secrets.calls(), 0, "not before a minute is over");
+    service.wait(1);
+    service.secrets.set_mood(Mood::Willing);
+    service.key_set().await;
+    assert_eq!(service.secrets.calls(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secrets_manager_that_never_answers_does_not_keep_a_person_waiting() {
+    let service = Service::start().await;
+    let (id, code) = service.mailed_code().await;
+    service.wait(300);
+    service.secrets.set_mood(Mood::Slow(Duration::from_mins(1)));
+    assert_eq!(service.verify_code(&id, &code).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_version_that_is_of_no_use_changes_nothing_for_a_running_function() {
+    let service = Service::start().await;
+    let (id, code) = service.mailed_code().await;
+    service.secrets.rotate_to("too short", service.now());
+    service.wait(300);
+    let old = service.key_set().await.key_ids();
+    assert_eq!(service.verify_code(&id, &code).await.token().key_id(), old[0]);
+
+    // Its successor has nothing before it that could be used, and so is in force at once.
+    service.secrets.rotate(service.now());
+    let fresh = service.start_verify_code().await;
+    assert_eq!(key_set(&service, &fresh).await.key_ids().len(), 1);
+}
