@@ -61,6 +61,11 @@ impl Ses {
             .collect()
     }
 
+    pub(crate) fn newest_mail(&self) -> SentMail {
+        let state = self.state.lock().expect("the state");
+        SentMail(state.taken.last().expect("a mail").clone())
+    }
+
     /// How often `SendEmail` was called, whatever came of it.
     pub(crate) fn calls(&self) -> usize {
         self.state.lock().expect("the state").requests.len()
