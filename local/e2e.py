@@ -1,6 +1,7 @@
 """Builds with SAM, deploys to a local AWS that enforces IAM, and runs the suite in tests/api against the stack.
 
-Then takes every permission from its role, one at a time, and shows which call fails without it.
+Then rotates the secret in the middle of challenges, and takes every permission from its role, one at a time, to show
+which call fails without it.
 """
 
 import copy
@@ -10,11 +11,13 @@ import platform
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 import uuid
 import zipfile
+from pathlib import Path
 
 # Ports of its own, so that it runs beside `make run`.
 os.environ |= {"API_PORT": "29000", "AWS_PORT": "24566", "SMTP_PORT": "21025", "INBOX_PORT": "21080"}
@@ -22,8 +25,15 @@ os.environ |= {"API_PORT": "29000", "AWS_PORT": "24566", "SMTP_PORT": "21025", "
 import run  # noqa: E402
 from lint_template import as_list, routes, translated  # noqa: E402
 
+sys.path.append(str(run.ROOT / "tests" / "api"))
+from backends import Backend  # noqa: E402
+from conftest import Api, Inbox  # noqa: E402
+from test_proof import AUDIENCE, claims  # noqa: E402
+
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
 BUILT = run.ROOT / ".aws-sam" / "build"
+# As short as they may be: the suite waits for both to end.
+PARAMETERS = {"Architecture": ARCHITECTURE, "ResendPauseSeconds": 30, "ProofLifetimeMinutes": 2}
 
 # Whose call a permission belongs to, as the functions name it.
 CALLS = {
@@ -87,6 +97,48 @@ def run_suite(ids, api_url):
             for event in run.aws_client("logs").filter_log_events(logGroupName=ids[group])["events"]:
                 print(event["message"])
         raise run.Failure("The suite failed; see above.")
+
+
+def proof_of(api, inbox, challenge=None):
+    """The answer to a right code, for a challenge of `ask_one` or a new one."""
+    email, challenge_id = challenge or ask_one(api)
+    answer = api.hand_in(email, challenge_id, inbox.code(email))
+    assert answer.status == 200, answer.text
+    return answer.body
+
+
+def ask_one(api):
+    email = f"{uuid.uuid4().hex}@example.com"
+    return email, api.ask(email).body["challenge_id"]
+
+
+def check_default_issuer(ids, api, inbox):
+    """Without ProofIssuer, `iss` is the domain that the API has by itself."""
+    issuer = claims(proof_of(api, inbox)["token"])["iss"]
+    assert issuer.startswith(f"https://{ids['Api']}.execute-api."), issuer
+
+
+def rotate(ids, api, inbox):
+    """Rotates the secret as docs/rotation.md tells to, in the middle of challenges."""
+    run.say("Rotating the secret …")
+    before, first, second = proof_of(api, inbox), ask_one(api), ask_one(api)
+    (old_key,) = api.get(".well-known/jwks.json").body["keys"]
+    run.deploy(BUILT / "template.yaml", **PARAMETERS, ProofIssuer=api.url, SecretGeneration=2)
+    proofs = [before, proof_of(api, inbox, first)]
+    print("ok  a function that runs on takes a code from before")
+    for function in ("RequestCode", "VerifyCode"):
+        start_anew(ids[function])
+    proofs += [proof_of(api, inbox, second), proof_of(api, inbox)]
+    print("ok  one that starts now takes a code from before, and a new one")
+    keys = api.get(".well-known/jwks.json").body["keys"]
+    assert old_key in keys and len(keys) == 2, keys
+    print("ok  both keys are published")
+    for name in ("python", "node"):
+        with tempfile.TemporaryDirectory() as folder:
+            tokens = [proof["token"] for proof in proofs]
+            checked = Backend(name, Path(folder)).check(*tokens, issuer=api.url, audience=AUDIENCE)
+        assert checked == [{"email": proof["email"]} for proof in proofs], checked
+        print(f"ok  the {name} backend accepts the proofs from before, and those from after")
 
 
 def permissions(policy):
@@ -183,12 +235,17 @@ def test_the_stack(processes):
     begun = time.monotonic()
     build()
     run.start_aws_and_inbox(processes, AUTH="true")
-    run.deploy(BUILT / "template.yaml", Architecture=ARCHITECTURE, ResendPauseSeconds=30)
+    run.deploy(BUILT / "template.yaml", **PARAMETERS)
     ids = physical_ids()
     connect_routes(ids)
     widen_mail_permission(ids)
     api_url = f"{run.AWS}/_aws/execute-api/{ids['Api']}/$default"
+    api, inbox = Api(api_url), Inbox(run.INBOX)
+    check_default_issuer(ids, api, inbox)
+    # The domain of the local API has no address here, so backends could not fetch its keys.
+    run.deploy(BUILT / "template.yaml", **PARAMETERS, ProofIssuer=api_url)
     run_suite(ids, api_url)
+    rotate(ids, api, inbox)
     prove_permissions(ids, api_url)
     print(f"The stack works. {time.monotonic() - begun:.0f} s.")
 

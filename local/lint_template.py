@@ -43,6 +43,13 @@ def translated():
     return transform(template, {}, NoManagedPolicies())
 
 
+# Every route of the API, with the function that answers it.
+ROUTES = {
+    "POST /request-code": "RequestCode",
+    "POST /verify-code": "VerifyCode",
+    "GET /.well-known/jwks.json": "VerifyCode",
+}
+
 TABLE, SECRET = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::GetAtt": ["Secret", "Id"]}
 BOTH_MAY = [
     ("dynamodb:UpdateItem", TABLE),
@@ -141,9 +148,16 @@ def faults(resources):
     found += differs("suppression of the mails", suppressed, ["BOUNCE", "COMPLAINT"])
     found += differs("access log", "query" in json.dumps(resources["ApiApiGatewayDefaultStage"]).lower(), False)
 
-    watched = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["metadata"]["lambda"]["watch"]["router"]
-    answered = {f"POST {path}": "".join(word.title() for word in name.split("-")) for path, name in watched.items()}
-    found += differs("routes", routes(resources), answered)
+    secret = resources["Secret"]["Properties"].get("GenerateSecretString", {})
+    generation = {"Fn::Sub": '{"generation": "${SecretGeneration}"}'}
+    found += differs("rotation of the secret", secret.get("SecretStringTemplate"), generation)
+    found += differs("length of the secret", secret.get("PasswordLength"), 64)
+
+    found += differs("routes", routes(resources), ROUTES)
+    router = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["metadata"]["lambda"]["watch"]["router"]
+    watched = {path: "".join(word.title() for word in name.split("-")) for path, name in router.items()}
+    answered = {route.split()[1]: function for route, function in ROUTES.items()}
+    found += differs("router of cargo lambda watch in Cargo.toml", watched, answered)
 
     for role, expected in PERMISSIONS.items():
         has = permissions(resources[role])

@@ -182,6 +182,7 @@ def start_aws_and_inbox(processes, **variables):
 
 
 def deploy(template="template.yaml", **parameters):
+    """Deploys the stack, or updates it with these parameters."""
     say("Deploying the stack into the local AWS …")
     with open(STATE / "deploy.log", "wb") as log:
         command = [TOOLS / "sam", "deploy", "--template", template, "--config-file", ROOT / "samconfig.toml"]
@@ -251,6 +252,10 @@ Hand it in, with the challenge_id from the answer and the code from the mail:
 
   {curl("verify-code", hand_in)}
 
+The token in the answer is the proof. A backend checks it with the public keys:
+
+  curl -i {API}/.well-known/jwks.json
+
 The functions' log follows. Ctrl-C stops everything.
 """,
         flush=True,
@@ -290,7 +295,7 @@ def attended(work):
 def run_service(processes):
     build()
     start_aws_and_inbox(processes)
-    deploy()
+    deploy(ProofIssuer=API)
     serve(processes)
     describe()
     with contextlib.suppress(KeyboardInterrupt):  # That is how it is meant to end.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the virtual environment with the tools of requirements.txt, once.
+# Makes the virtual environment with the tools of requirements.txt and the npm packages of package.json, once.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -14,11 +14,18 @@ command -v python3 >/dev/null || fail "python3 is missing. On Debian and Ubuntu:
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "Python 3.11 or later is needed; this is $(python3 --version)."
 python3 -c 'import ensurepip' 2>/dev/null || fail "Python's venv is missing. On Debian and Ubuntu: apt-get install python3-venv"
 
-if cmp -s local/requirements.txt .venv/installed.txt; then
+wanted() {
+    cat local/requirements.txt local/package.json
+}
+
+if wanted | cmp -s - .venv/installed.txt; then
     exit 0
 fi
 echo "Setting up the tools in .venv (a minute, once) …"
 rm -rf .venv
 python3 -m venv .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement local/requirements.txt
-cp local/requirements.txt .venv/installed.txt
+mkdir .venv/npm
+cp local/package.json .venv/npm
+PATH="$PWD/.venv/bin:$PATH" npm install --prefix .venv/npm --ignore-scripts --no-audit --no-fund --no-package-lock --loglevel=error >/dev/null
+wanted >.venv/installed.txt

@@ -12,11 +12,16 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
+from pathlib import Path
 
-from run import aws_client
+from run import ROOT, aws_client
+
+sys.path.append(str(ROOT / "tests" / "api"))
+from backends import Backend  # noqa: E402
 
 # Ports of its own, so that it runs beside `make run`.
 PORTS = {"API_PORT": "19000", "AWS_PORT": "14566", "SMTP_PORT": "11025", "INBOX_PORT": "11080"}
@@ -129,8 +134,17 @@ def use(service):
     wrong = "000000" if code != "000000" else "000001"
     refused = hand_in(wrong)
     expect("a wrong code is refused", (problem(refused), refused[2]["guesses_left"]), ("401 invalid-code", 4))
-    expect("the right one is accepted", hand_in(f"{code[:3]} {code[3:]}")[::2], (200, {"email": ADDRESS}))
-    expect("a repeat gets the same answer", hand_in(code)[::2], (200, {"email": ADDRESS}))
+    status, _, right = hand_in(f"{code[:3]} {code[3:]}")
+    expect("the right one is accepted", (status, right["email"]), (200, ADDRESS))
+    status, _, again = hand_in(code)
+    expect("a repeat gets the same proof", (status, again["token"]), (200, right["token"]))
+    status, head, keys = curl(service.curl_line(".well-known/jwks.json"))
+    expect("the public keys may be kept", (status, "cache-control: public, max-age=300" in head), (200, True))
+    expect("one key is published", len(keys["keys"]), 1)
+    with tempfile.TemporaryDirectory() as folder:
+        api = f"http://127.0.0.1:{PORTS['API_PORT']}"
+        checked = Backend("python", Path(folder)).check(right["token"], issuer=api, audience="email-verification")
+    expect("a backend accepts the proof", checked, [{"email": ADDRESS}])
     expect("another code comes too late", problem(hand_in(wrong)), "401 code-expired")
     odd = hand_in(code + "' -H 'X-Forwarded-Proto: !!' -H 'X-Name: 한국' -d '{}")
     expect("odd headers are survived", problem(odd), "400 malformed-request")
@@ -142,8 +156,9 @@ def use(service):
     expect("the log tells what happened", all(word in log for word in ("mailed", "invalid-code", "verified")), True)
     for name, place in (("table", items), ("log", log)):
         # As a word of its own: six digits also come up by chance inside a time or an id.
-        found = [secret for secret in (ADDRESS, "kim", code) if re.search(rf"\b{re.escape(secret)}\b", place)]
-        expect(f"no address and no code is in the {name}", found, [])
+        secrets = (ADDRESS, "kim", code, right["token"], *right["token"].split(".")[1:])
+        found = [secret for secret in secrets if re.search(rf"\b{re.escape(secret)}\b", place)]
+        expect(f"no address, code or token is in the {name}", found, [])
 
 
 def expect_nothing_left():

@@ -40,7 +40,12 @@ class Api:
         headers = {"content-type": "application/json"} | {
             key.replace("_", "-"): value for key, value in headers.items()
         }
-        request = urllib.request.Request(f"{self.url}/{path}", data, headers)
+        return self.send(urllib.request.Request(f"{self.url}/{path}", data, headers))
+
+    def get(self, path):
+        return self.send(urllib.request.Request(f"{self.url}/{path}"))
+
+    def send(self, request):
         try:
             response = urllib.request.urlopen(request, timeout=30)
         except urllib.error.HTTPError as error:

@@ -1,0 +1,84 @@
+"""Backends that check proofs as docs/backend.md tells them to, each with its snippet as it stands there."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+# Each reads tokens from standard input and answers, for each, the address it proves or the error it is refused with.
+PYTHON = """
+import json, sys
+from snippet import proven_address
+
+used = set()
+
+def use_once(jti, exp):
+    return jti not in used and not used.add(jti)
+
+def check(token):
+    try:
+        return {"email": proven_address(token, use_once)}
+    except Exception as error:
+        return {"refused": f"{type(error).__name__}: {error}"}
+
+print(json.dumps([check(token) for token in json.load(sys.stdin)]))
+"""
+NODE = """
+import { readFileSync } from "node:fs";
+import { provenAddress } from "./snippet.mjs";
+
+const used = new Set();
+const useOnce = async (jti, exp) => !used.has(jti) && Boolean(used.add(jti));
+const answers = [];
+for (const token of JSON.parse(readFileSync(0, "utf8"))) {
+  try {
+    answers.push({ email: await provenAddress(token, useOnce) });
+  } catch (error) {
+    answers.push({ refused: `${error.code ?? error.name}: ${error.message}` });
+  }
+}
+console.log(JSON.stringify(answers));
+"""
+
+
+def snippet(language):
+    """The one block of code in that language."""
+    text = (ROOT / "docs" / "backend.md").read_text()
+    (code,) = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return code
+
+
+class Backend:
+    """A backend in one of the languages, which keeps the ids it has seen as long as one call of `check` lasts."""
+
+    def __init__(self, name, folder):
+        self.name, self.folder = name, folder
+        if name == "python":
+            (folder / "snippet.py").write_text(snippet("python"))
+            (folder / "main.py").write_text(PYTHON)
+            self.command = [sys.executable, "main.py"]
+        else:
+            (folder / "snippet.mjs").write_text(snippet("js"))
+            (folder / "main.mjs").write_text(NODE)
+            # Where local/setup.sh puts them.
+            (folder / "node_modules").symlink_to(ROOT / ".venv" / "npm" / "node_modules")
+            self.command = [str(ROOT / ".venv" / "bin" / "node"), "main.mjs"]
+
+    def check(self, *tokens, issuer, audience):
+        """For each token the address that it proves, or why it is refused."""
+        environment = os.environ | {"PROOF_ISSUER": issuer, "PROOF_AUDIENCE": audience}
+        done = subprocess.run(
+            self.command,
+            cwd=self.folder,
+            env=environment,
+            input=json.dumps(tokens),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)

@@ -1,0 +1,177 @@
+"""The proof, checked by the backends of docs/backend.md as they would: by the URL of the keys.
+
+PROOF_ISSUER and PROOF_AUDIENCE are those of the stack, if they are not API_URL and the template's default.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from backends import Backend
+
+AUDIENCE = os.environ.get("PROOF_AUDIENCE", "email-verification")
+
+
+def decoded(part):
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+def encoded(data):
+    data = data if isinstance(data, bytes) else json.dumps(data, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def header(token):
+    return json.loads(decoded(token.split(".")[0]))
+
+
+def claims(token):
+    return json.loads(decoded(token.split(".")[1]))
+
+
+class Proof:
+    """A proof and the request that bought it."""
+
+    def __init__(self, api, inbox):
+        self.email = f"{uuid.uuid4().hex}@example.com"
+        self.id = api.ask(self.email).body["challenge_id"]
+        self.code = inbox.code(self.email)
+        self.verified = time.time()
+        # Two at once: which of them redeems the code is not known, and does not matter.
+        with ThreadPoolExecutor(2) as both:
+            self.answers = list(both.map(lambda _: api.hand_in(self.email, self.id, self.code), range(2)))
+        self.token = self.answers[0].body["token"]
+        self.header, self.claims = header(self.token), claims(self.token)
+
+    def wait_until(self, seconds):
+        time.sleep(max(0, self.verified + seconds - time.time()))
+
+
+@pytest.fixture(scope="session")
+def proof(api, inbox):
+    return Proof(api, inbox)
+
+
+@pytest.fixture(params=["python", "node"])
+def backend(request, tmp_path):
+    return Backend(request.param, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def issuer(api):
+    return os.environ.get("PROOF_ISSUER", api.url)
+
+
+@pytest.fixture(scope="session")
+def keys(api):
+    answer = api.get(".well-known/jwks.json")
+    assert answer.status == 200
+    return answer
+
+
+def test_two_right_requests_at_once_get_the_same_token(proof):
+    one, other = proof.answers
+    assert (one.status, other.status) == (200, 200)
+    assert one.body["token"] == other.body["token"]
+
+
+def test_the_answer_and_the_claims_are_those_of_the_contract(proof, issuer):
+    answer = proof.answers[0].body
+    assert sorted(answer) == ["email", "expires_in", "token", "token_type"]
+    assert (answer["email"], answer["token_type"]) == (proof.email, "JWT")
+    assert proof.header == {"typ": "JWT", "alg": "ES256", "kid": proof.header["kid"]}
+    said = dict(proof.claims)
+    issued_at, expires_at = said.pop("iat"), said.pop("exp")
+    assert said == {
+        "iss": issuer,
+        "aud": AUDIENCE,
+        "sub": proof.email,
+        "email": proof.email,
+        "email_verified": True,
+        "jti": proof.id,
+    }
+    assert abs(issued_at - proof.verified) < 10
+    assert 0 <= expires_at - issued_at - answer["expires_in"] < 5
+
+
+def test_the_keys_are_public_and_named_by_their_thumbprints(keys, proof):
+    assert keys.headers["cache-control"] == "public, max-age=300"
+    assert keys.headers["content-type"] == "application/jwk-set+json"
+    assert proof.header["kid"] in [key["kid"] for key in keys.body["keys"]]
+    for key in keys.body["keys"]:
+        assert sorted(key) == ["alg", "crv", "kid", "kty", "use", "x", "y"]
+        required = {name: key[name] for name in ("crv", "kty", "x", "y")}
+        assert key["kid"] == encoded(hashlib.sha256(json.dumps(required, separators=(",", ":")).encode()).digest())
+
+
+def test_a_proof_is_accepted_once(backend, proof, issuer):
+    first, second = backend.check(proof.token, proof.token, issuer=issuer, audience=AUDIENCE)
+    assert first == {"email": proof.email}
+    assert "used before" in second["refused"]
+
+
+def test_a_proof_for_another_audience_or_issuer_is_refused(backend, proof, issuer):
+    (audience,) = backend.check(proof.token, issuer=issuer, audience="another-backend")
+    assert any(error in audience["refused"] for error in ("InvalidAudienceError", '"aud" claim'))
+    # The same keys by another name: `iss` is compared character by character.
+    (issued,) = backend.check(proof.token, issuer=issuer.replace("http", "HTTP", 1), audience=AUDIENCE)
+    assert any(error in issued["refused"] for error in ("InvalidIssuerError", '"iss" claim'))
+
+
+def test_a_proof_with_one_byte_changed_is_refused(backend, proof, issuer):
+    changed = []
+    for index, part in enumerate(proof.token.split(".")):
+        data = decoded(part)
+        for position in range(0, len(data), 7):
+            parts = proof.token.split(".")
+            parts[index] = encoded(data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :])
+            changed.append(".".join(parts))
+    *refusals, genuine = backend.check(*changed, proof.token, issuer=issuer, audience=AUDIENCE)
+    assert len(refusals) > 50
+    assert all("refused" in answer for answer in refusals), refusals
+    assert genuine == {"email": proof.email}, "the last one, so it was not the keys that were missing"
+    in_signature = refusals[-10:]
+    assert all("ignature" in answer["refused"] for answer in in_signature), in_signature
+
+
+def test_a_proof_without_a_signature_is_refused(backend, proof, issuer):
+    payload = proof.token.split(".")[1]
+    forged = [f"{encoded(proof.header | {'alg': alg})}.{payload}." for alg in ("none", "None", "NONE")]
+    for answer in backend.check(*forged, issuer=issuer, audience=AUDIENCE):
+        assert any(word in answer["refused"] for word in ("InvalidAlgorithmError", "ERR_JOSE_ALG_NOT_ALLOWED")), answer
+
+
+def test_a_proof_signed_with_the_public_key_as_a_password_is_refused(backend, proof, keys, issuer):
+    (key,) = [key for key in keys.body["keys"] if key["kid"] == proof.header["kid"]]
+    point = b"\x04" + decoded(key["x"]) + decoded(key["y"])
+    # SubjectPublicKeyInfo of a key on P-256 (RFC 5480): everything before the point is always the same.
+    spki = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200") + point
+    body = base64.encodebytes(spki).decode().replace("\n", "")
+    pem = f"-----BEGIN PUBLIC KEY-----\n{body[:64]}\n{body[64:]}\n-----END PUBLIC KEY-----\n".encode()
+    forged = []
+    for password in (pem, spki, point, json.dumps(key).encode(), decoded(key["x"])):
+        message = f"{encoded(proof.header | {'alg': 'HS256'})}.{proof.token.split('.')[1]}"
+        forged.append(f"{message}.{encoded(hmac.digest(password, message.encode(), 'sha256'))}")
+    for answer in backend.check(*forged, issuer=issuer, audience=AUDIENCE):
+        assert any(word in answer["refused"] for word in ("InvalidAlgorithmError", "ERR_JOSE_ALG_NOT_ALLOWED")), answer
+
+
+def test_a_right_code_is_used_up_after_a_minute(api, proof):
+    proof.wait_until(50)
+    again = api.hand_in(proof.email, proof.id, proof.code)
+    assert (again.status, again.body["token"]) == (200, proof.token)
+    proof.wait_until(62)
+    assert api.hand_in(proof.email, proof.id, proof.code).problem() == "401 code-expired"
+
+
+def test_a_proof_is_refused_after_its_end(backend, proof, issuer):
+    """Takes as long as a proof lives."""
+    proof.wait_until(proof.answers[0].body["expires_in"] + 1)
+    (answer,) = backend.check(proof.token, issuer=issuer, audience=AUDIENCE)
+    assert any(error in answer["refused"] for error in ("ExpiredSignatureError", "ERR_JWT_EXPIRED"))
