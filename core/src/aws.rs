@@ -1,9 +1,9 @@
 //! Time limits and retries of every AWS call, and what may be said of one that failed.
 //!
-//! Inside the 20 s that the template gives the functions, whatever is slow:
-//! the slowest way through request-code is two DynamoDB steps, SES, and a third step or a refund: 2 × 2.5 + 5 + 2.5 =
-//! 12.5 s; with the secret read again and one more step during a rotation, 3 + 2.5 + 12.5 = 18 s.
-//! verify-code makes one call of 2.5 s; in the worst moment of a rotation 4 of them and one reading of the secret, 13 s.
+//! The slowest way through request-code is two DynamoDB steps one after the other, SES, and a last step or refund, at
+//! once where there are two: 2 × 2.5 + 5 + 2.5 = 12.5 s. During a rotation the secret is read again and there is one more
+//! step: 3 + 2.5 + 12.5 = 18 s. verify-code has one step of 2.5 s; in the worst moment of a rotation four and a reading of
+//! the secret, 13 s. The template gives both 20 s.
 
 use std::error::Error;
 use std::time::Duration;
@@ -53,7 +53,7 @@ pub fn ses(config: &SdkConfig) -> aws_sdk_sesv2::Client {
 pub fn secrets_manager(config: &SdkConfig) -> aws_sdk_secretsmanager::Client {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
-        .operation_attempt_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(Duration::from_millis(1_500))
         .operation_timeout(Duration::from_millis(4_500));
     let config = aws_sdk_secretsmanager::config::Builder::from(config)
         .timeout_config(timeouts.build())

@@ -116,8 +116,8 @@ impl Challenge {
     /// Whether its code may be mailed again; otherwise it is dead, and a new challenge replaces it.
     ///
     /// It may be while it takes guesses and a minute is left (of a lifetime under two minutes, half of it), provided
-    /// that `code_digest`, that of the code which would be mailed today, is its own: the number of digits or the
-    /// secret may have changed meanwhile.
+    /// that `code_digest`, that of the code which would be mailed today, is its own: the number of digits may have
+    /// changed meanwhile.
     #[must_use]
     pub fn is_resumable(&self, now: i64, max_guesses: usize, code_digest: &Digest) -> bool {
         let shortest_rest = SHORTEST_REST.min((self.expires_at - self.opened_at) / 2);

@@ -91,6 +91,8 @@ impl fmt::Debug for Code {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -98,11 +100,13 @@ mod tests {
 
     const OPENED_AT: i64 = 1_800_000_000;
 
+    static KEYS: LazyLock<Keys> =
+        LazyLock::new(|| Keys::derive(&[1; SHORTEST_SECRET]).expect("a secret of the right length"));
+
     fn derive(opened_at: i64, digits: u8) -> String {
-        let keys = Keys::derive(&[1; SHORTEST_SECRET]).expect("a secret of the right length");
         let recipient = Recipient::parse("kim@example.com").expect("a plain address");
         let id = ChallengeId::parse("7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e").expect("a UUID");
-        Code::derive(&keys, &recipient, id, opened_at, digits).0
+        Code::derive(&KEYS, &recipient, id, opened_at, digits).0
     }
 
     #[test]

@@ -31,8 +31,8 @@ pub struct VerifyCodeConfig {
     /// What both functions need to know.
     pub shared: SharedConfig,
     /// `PROOF_AUDIENCE`, 1 to 256 characters without white space; `PROOF_LIFETIME_MINUTES`, 2 (longer than a proof may
-    /// be asked for again) to 60, here in seconds; `PROOF_ISSUER`, an http or https URL without a slash at its end, or
-    /// empty for the domain of each request.
+    /// be asked for again) to 60, here in seconds; `PROOF_ISSUER`, an https URL without a slash at its end, or empty
+    /// for the domain of each request.
     pub proof: ProofRules,
 }
 
@@ -131,9 +131,11 @@ impl VerifyCodeConfig {
                         && !text.contains(|typed: char| typed.is_whitespace() || typed.is_control());
                     usable.then_some(text)
                 }),
-                issuer: environment.parsed("PROOF_ISSUER", "a URL without a slash at its end, or nothing", |text| {
-                    (text.is_empty() || is_issuer(&text)).then(|| Some(text).filter(|text| !text.is_empty()))
-                }),
+                issuer: environment.parsed(
+                    "PROOF_ISSUER",
+                    "an https URL without a slash at its end, or nothing",
+                    |text| (text.is_empty() || is_issuer(&text)).then(|| Some(text).filter(|text| !text.is_empty())),
+                ),
                 lifetime: 60 * i64::from(environment.number("PROOF_LIFETIME_MINUTES", 2..=60)),
             },
         };
@@ -201,9 +203,11 @@ impl<'a> Environment<'a> {
     }
 }
 
-/// Whether `/.well-known/jwks.json` can be appended: `iss` is compared character by character, so it has to be one URL.
+/// Whether `/.well-known/jwks.json` can be appended and leads to where nobody else answers: an https URL, or one of this
+/// machine.
 fn is_issuer(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let local = "http://127.0.0.1:";
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix(local));
     rest.is_some_and(|rest| {
         let host = rest.split('/').next().unwrap_or_default();
         let odd = |typed: char| typed.is_whitespace() || typed.is_control() || "?#\"\\".contains(typed);
@@ -335,7 +339,7 @@ mod tests {
                     "https://example.com/",
                     "https:///a",
                     "https://a b",
-                    "ftp://example.com",
+                    "http://example.com",
                 ],
             ),
         ] {

@@ -34,9 +34,14 @@ pub struct Version {
 }
 
 impl Version {
-    /// Whether, at `now` (epoch seconds), the version before this one may still be needed.
+    /// Whether it is in force at `at` (epoch seconds), provided that another one was before it.
+    const fn is_in_force(&self, at: i64) -> bool {
+        at >= self.created_at + IN_FORCE_AFTER
+    }
+
+    /// Whether, at `now` (epoch seconds), something made under the version before it may still be handed in.
     #[must_use]
-    pub const fn is_new(&self, now: i64) -> bool {
+    pub const fn is_replacing_another(&self, now: i64) -> bool {
         now < self.created_at + ROTATION_LASTS
     }
 }
@@ -49,10 +54,19 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    /// A key ring of these versions.
+    /// A key ring of these versions. A previous one with the same keys, as a rotation between two readings or a text that
+    /// was stored twice makes it, is left out: a key set must name each key once.
     #[must_use]
-    pub const fn new(current: Version, previous: Option<Version>) -> Self {
+    pub fn new(current: Version, previous: Option<Version>) -> Self {
+        let public = current.keys.proof().public();
+        let previous = previous.filter(|previous| previous.keys.proof().public() != public);
         Self { current, previous }
+    }
+
+    /// Whether a reading of the secret at `read_at` may have missed a version that is in force at `now` (epoch seconds).
+    #[must_use]
+    pub const fn is_outdated(read_at: i64, now: i64) -> bool {
+        now - read_at >= IN_FORCE_AFTER
     }
 
     /// The newest version, in force or not.
@@ -61,41 +75,57 @@ impl KeyRing {
         &self.current
     }
 
+    /// The version `id`, if it is one of these.
+    #[must_use]
+    pub fn version(&self, id: &str) -> Option<&Version> {
+        let mut versions = std::iter::once(&self.current).chain(&self.previous);
+        versions.find(|version| version.id == id)
+    }
+
     /// The keys in force at `at` (epoch seconds): with them challenges are opened, limits are counted, and proofs are
     /// signed of whatever was verified then.
     #[must_use]
     pub fn in_force(&self, at: i64) -> &Keys {
         match &self.previous {
-            Some(previous) if at < self.current.created_at + IN_FORCE_AFTER => &previous.keys,
+            Some(previous) if !self.current.is_in_force(at) => &previous.keys,
             _ => &self.current.keys,
         }
     }
 
-    /// The keys under which a challenge may stand at `now` (epoch seconds), the likeliest first. Outside a rotation
-    /// only those in force.
+    /// The keys under which a challenge may stand at `now` (epoch seconds), those in force first. Outside a rotation only
+    /// these.
     pub fn in_use(&self, now: i64) -> impl Iterator<Item = &Keys> {
-        let in_force = self.in_force(now);
-        let others = self.known(now).filter(move |keys| !std::ptr::eq(*keys, in_force));
-        std::iter::once(in_force).chain(others)
+        let (current, previous) = (Some(&self.current.keys), self.previous(now));
+        let in_order = if self.current.is_in_force(now) {
+            [current, previous]
+        } else {
+            [previous, current]
+        };
+        in_order.into_iter().flatten()
     }
 
     /// The public keys of every proof that may be alive at `now` (epoch seconds), or soon will be.
     #[must_use]
     pub fn key_set(&self, now: i64) -> JwkSet {
-        let keys = self.known(now).map(|keys| keys.proof().public().clone()).collect();
+        let keys = std::iter::once(&self.current.keys).chain(self.previous(now));
+        let keys = keys.map(|keys| keys.proof().public().clone()).collect();
         JwkSet { keys }
     }
 
-    fn known(&self, now: i64) -> impl Iterator<Item = &Keys> {
-        let previous = self.previous.iter().filter(move |_| self.current.is_new(now));
-        std::iter::once(&self.current)
-            .chain(previous)
-            .map(|version| &version.keys)
+    /// The keys of the version before, until they are forgotten.
+    fn previous(&self, now: i64) -> Option<&Keys> {
+        let previous = self
+            .previous
+            .as_ref()
+            .filter(|_| self.current.is_replacing_another(now));
+        previous.map(|version| &version.keys)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use jsonwebtoken::jwk::Jwk;
+
     use super::*;
     use crate::keys::SHORTEST_SECRET;
 
@@ -110,26 +140,17 @@ mod tests {
         }
     }
 
-    fn kid(keys: &Keys) -> Option<&str> {
-        keys.proof().public().common.key_id.as_deref()
-    }
-
     /// Which versions of `ring` are in force, in use and published, by their numbers.
     fn at(ring: &KeyRing, now: i64) -> (u8, Vec<u8>, Vec<u8>) {
-        let number = |kid: Option<&str>| {
-            let of = |number| version(number, 0).keys;
-            (1..=2)
-                .find(|number| super::tests::kid(&of(*number)) == kid)
-                .expect("a version")
+        let number_of = |key: &Jwk| {
+            let mut numbers = 1..=2;
+            let number = numbers.find(|number| version(*number, 0).keys.proof().public() == key);
+            number.expect("a version")
         };
-        let published = ring.key_set(now).keys;
         (
-            number(kid(ring.in_force(now))),
-            ring.in_use(now).map(|keys| number(kid(keys))).collect(),
-            published
-                .iter()
-                .map(|key| number(key.common.key_id.as_deref()))
-                .collect(),
+            number_of(ring.in_force(now).proof().public()),
+            ring.in_use(now).map(|keys| number_of(keys.proof().public())).collect(),
+            ring.key_set(now).keys.iter().map(number_of).collect(),
         )
     }
 
@@ -157,9 +178,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_verified_before_the_change_is_signed_as_before() {
-        let ring = KeyRing::new(version(2, ROTATED), Some(version(1, ROTATED - 9_000)));
-        let verified_at = ROTATED + 15 * MINUTE - 1;
-        assert_eq!(kid(ring.in_force(verified_at)), kid(&version(1, 0).keys));
+    fn the_same_keys_are_published_once() {
+        let ring = KeyRing::new(version(1, ROTATED), Some(version(1, ROTATED - 9_000)));
+        assert_eq!(at(&ring, ROTATED), (1, vec![1], vec![1]));
+    }
+
+    #[test]
+    fn a_reading_is_outdated_once_a_version_may_be_in_force_that_it_missed() {
+        assert!(!KeyRing::is_outdated(ROTATED - 1, ROTATED + 15 * MINUTE - 2));
+        assert!(KeyRing::is_outdated(ROTATED - 1, ROTATED + 15 * MINUTE - 1));
     }
 }

@@ -173,6 +173,33 @@ mod tests {
         assert_ne!(keys(1).proof().public(), keys(2).proof().public());
     }
 
+    /// Everything that is derived, once. A change here breaks the codes, limits and proofs that are live when it is deployed.
+    #[test]
+    fn what_is_derived_stays_as_it_is() {
+        let keys = keys(1);
+        let kim = recipient("kim@example.com");
+        let id = ChallengeId::parse("7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e").expect("a UUID");
+        let source = Source::parse("203.0.113.7").expect("an address");
+        assert_eq!(
+            [
+                keys.challenge_pk(&kim, id),
+                keys.recipient_pk(&kim),
+                keys.source_pk(source, OffsetDateTime::UNIX_EPOCH),
+                keys.digest(&kim, id, "123456").as_str().to_owned(),
+                keys.code_word(&kim, id, 0, 0).to_string(),
+                keys.proof().public().common.key_id.clone().unwrap_or_default(),
+            ],
+            [
+                "challenge#wipI678N7MG-Ok9L9bVQsuNpAI623oYqSwaZJJOOVkw",
+                "recipient#T-k5c6pFAIEPRXb5aq68Ytj_6d1whbBSYNzTt4V32_E",
+                "source#sV4dsdMMOwxyOpA0EwIjQQXcx7d36UTRUcMT6Z_5fN4#1970-01-01T00",
+                "XbhplUU-suU4GC6iRs4ayo7GUXl6FLN7MvQzteu0_44",
+                "13958945682113151822",
+                "KJebbJOFxseXM_bgyLDEii8JAa8whtz3sIXjA2iVYhQ",
+            ]
+        );
+    }
+
     #[test]
     fn fields_cannot_be_shifted_into_one_another() {
         let key = Key([7; 64]);

@@ -1,6 +1,6 @@
 //! The proof that a right code buys: a signed JWT (RFC 7519), which any backend checks offline.
 
-use jsonwebtoken::errors::Error;
+pub use jsonwebtoken::errors::Error as ProofError;
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
@@ -57,7 +57,7 @@ impl Proof {
         recipient: &Recipient,
         id: ChallengeId,
         verified_at: i64,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, ProofError> {
         let expires_at = verified_at + rules.lifetime;
         let claims = Claims {
             iss: issuer,
@@ -89,7 +89,7 @@ impl ProofKey {
     /// # Errors
     ///
     /// When the library cannot describe the public half.
-    pub(crate) fn new(private: EncodingKey) -> Result<Self, Error> {
+    pub(crate) fn new(private: EncodingKey) -> Result<Self, ProofError> {
         let mut public = Jwk::from_encoding_key(&private, Algorithm::ES256)?;
         let kid = public.thumbprint(ThumbprintHash::SHA256)?;
         let mut header = Header::new(Algorithm::ES256);

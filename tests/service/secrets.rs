@@ -9,6 +9,13 @@ use wiremock::{Request, Respond, ResponseTemplate};
 use crate::service::START;
 use crate::stand_in::StandIn;
 
+/// The texts of the versions, one after the other.
+pub(crate) const TEXTS: [&str; 3] = [
+    "the secret of the tests, 32 bytes",
+    "its second version, 32 bytes or more",
+    "its third version, 32 bytes or more",
+];
+
 /// How the stand-in treats the next calls.
 #[derive(Clone, Copy, Default)]
 pub(crate) enum Mood {
@@ -40,7 +47,7 @@ impl Secrets {
     /// Starts with one version, which is a day old.
     pub(crate) async fn start() -> Self {
         let first = Version {
-            text: "the secret of the tests, 32 bytes".to_owned(),
+            text: TEXTS[0].to_owned(),
             created_at: START - 86_400,
         };
         let state = Arc::new(Mutex::new(State {
@@ -59,7 +66,7 @@ impl Secrets {
     /// Makes a new version at `now`, which is the current one from then on.
     pub(crate) fn rotate(&self, now: i64) {
         let number = self.state.lock().expect("the state").versions.len();
-        self.rotate_to(&format!("version {number} of the secret, 32 bytes and more"), now);
+        self.rotate_to(TEXTS[number], now);
     }
 
     pub(crate) fn rotate_to(&self, text: &str, created_at: i64) {

@@ -14,6 +14,8 @@ use email_verification::proof::ProofRules;
 use email_verification::secret::Secret;
 use email_verification::{SdkConfig, aws};
 use lambda_http::{Body, Request, Response};
+use p256::ecdsa::signature::Verifier;
+use p256::ecdsa::{Signature, VerifyingKey};
 use rand::rngs::SysRng;
 use request_code::RequestCode;
 use serde_json::{Value, json};
@@ -222,6 +224,25 @@ impl Token {
 
     pub(crate) fn claims(&self) -> Value {
         self.part(1)
+    }
+
+    /// Whether the key set holds the key that the token names, and that key's signature is right (RFC 7515, 5.2).
+    pub(crate) fn is_signed_by(&self, key_set: &Answer) -> bool {
+        let keys = key_set.body["keys"].as_array().expect("keys");
+        let Some(key) = keys.iter().find(|key| key["kid"] == self.key_id()) else {
+            return false;
+        };
+        let decoded = |text: &str| {
+            data_encoding::BASE64URL_NOPAD
+                .decode(text.as_bytes())
+                .expect("base64url")
+        };
+        let coordinate = |name| decoded(key[name].as_str().expect("a coordinate"));
+        let point = [&[4], &*coordinate("x"), &*coordinate("y")].concat();
+        let (message, signature) = self.0.rsplit_once('.').expect("three parts");
+        let signature = Signature::from_slice(&decoded(signature)).expect("r and s");
+        let key = VerifyingKey::from_sec1_bytes(&point).expect("a point");
+        key.verify(message.as_bytes(), &signature).is_ok()
     }
 
     pub(crate) fn key_id(&self) -> String {

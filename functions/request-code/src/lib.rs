@@ -164,8 +164,11 @@ impl RequestCode {
             Ok(_) => self.open(keys, ask, &issue).await?,
             // It may be in the recipient's mail: its code has to work, so it stays charged. Only the pause ends.
             Err(Failure::Mail(MailError::Unknown(_))) => {
-                self.open(keys, ask, &issue).await?;
-                self.table.end_pause(keys, &ask.recipient, fresh, now).await?;
+                let (opened, ended) = tokio::join!(
+                    self.open(keys, ask, &issue),
+                    self.table.end_pause(keys, &ask.recipient, fresh, now),
+                );
+                opened.and(ended)?;
             }
             Err(_) => self.refund(keys, ask, fresh, now).await,
         }

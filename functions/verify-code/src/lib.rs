@@ -1,5 +1,7 @@
 //! Checks one code that a person typed, and proves to the app's backend that it was right.
 
+use std::sync::Arc;
+
 use email_verification::address::Recipient;
 use email_verification::answer::{self, Problem};
 use email_verification::aws;
@@ -8,9 +10,9 @@ use email_verification::code::Code;
 use email_verification::config::VerifyCodeConfig;
 use email_verification::guess::{Guess, Verdict};
 use email_verification::keyring::{KEY_SET_MAX_AGE, KeyRing};
-use email_verification::proof::Proof;
+use email_verification::proof::{Proof, ProofError};
 use email_verification::request::{self, Fields};
-use email_verification::secret::Secret;
+use email_verification::secret::{Secret, SecretError};
 use email_verification::table::{Table, TableError};
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
@@ -32,6 +34,19 @@ struct Attempt {
     recipient: Recipient,
     id: ChallengeId,
     code: Code,
+}
+
+/// Why an attempt could not be answered.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("the event names no domain")]
+    NoDomain,
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error(transparent)]
+    Table(#[from] TableError),
+    #[error("no proof could be signed: {0}")]
+    Proof(#[from] ProofError),
 }
 
 impl VerifyCode {
@@ -80,27 +95,16 @@ impl VerifyCode {
             id: fields.required_challenge_id()?,
             code: fields.code(self.config.shared.code_digits)?,
         };
-        let internal = |cause: &dyn std::fmt::Display| Problem::internal(request::id(request), cause);
-        let issuer = self
-            .issuer(request)
-            .ok_or_else(|| internal(&"the event names no domain"))?;
-
-        let mut key_ring = self.secret.key_ring(now).await;
-        let mut verdict = self.hand_in(&key_ring, &attempt, now).await;
-        if let Ok(None) = verdict
-            && let Some(rotated) = self.secret.rotated_since(&key_ring, now).await
-        {
-            verdict = self.hand_in(&rotated, &attempt, now).await;
-            key_ring = rotated;
-        }
-        let verdict = verdict.map_err(|error| internal(&error))?;
+        let internal = |failure: Failure| Problem::internal(request::id(request), &failure);
+        let issuer = self.issuer(request).ok_or(Failure::NoDomain).map_err(internal)?;
+        let (verdict, key_ring) = self.judge(&attempt, now).await.map_err(internal)?;
 
         let Attempt { recipient, id, .. } = attempt;
-        match verdict.unwrap_or(Verdict::Gone) {
+        match verdict {
             Verdict::Right { verified_at } => {
-                let keys = key_ring.in_force(verified_at);
-                let proof = Proof::issue(keys.proof(), &self.config.proof, &issuer, &recipient, id, verified_at);
-                let proof = proof.map_err(|error| internal(&error))?;
+                let key = key_ring.in_force(verified_at).proof();
+                let proof = Proof::issue(key, &self.config.proof, &issuer, &recipient, id, verified_at);
+                let proof = proof.map_err(|error| internal(error.into()))?;
                 tracing::info!(outcome = "verified", challenge_id = %id);
                 Ok(json!({
                     "email": recipient.as_str(),
@@ -117,6 +121,22 @@ impl VerifyCode {
                 tracing::info!(outcome = "code-expired", challenge_id = %id);
                 Err(Problem::CodeExpired)
             }
+        }
+    }
+
+    /// Judges an attempt, with the key ring that this took: a new one, if the challenge was opened under keys that this
+    /// instance did not know yet.
+    async fn judge(&self, attempt: &Attempt, now: OffsetDateTime) -> Result<(Verdict, Arc<KeyRing>), Failure> {
+        let key_ring = self.secret.key_ring(now).await;
+        if let Some(verdict) = self.hand_in(&key_ring, attempt, now).await? {
+            return Ok((verdict, key_ring));
+        }
+        match self.secret.read_after_a_miss(&key_ring, now).await? {
+            Some(rotated) => {
+                let verdict = self.hand_in(&rotated, attempt, now).await?;
+                Ok((verdict.unwrap_or(Verdict::Gone), rotated))
+            }
+            None => Ok((Verdict::Gone, key_ring)),
         }
     }
 
