@@ -2,10 +2,12 @@
 //!
 //! There are no defaults here: the template gives every variable its value, in a deployed stack and locally alike.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::ops::RangeInclusive;
+mod environment;
 
+use std::collections::BTreeMap;
+
+use self::environment::Environment;
+pub use self::environment::{ConfigError, Lookup};
 use crate::address::Recipient;
 use crate::issue::CodeRules;
 use crate::limits::Limits;
@@ -61,14 +63,6 @@ pub struct MailConfig {
     /// `MAIL_TAGS`: SES message tags as `name=value,name=value`, of letters, digits, `_` and `-`; may be empty.
     pub tags: BTreeMap<String, String>,
 }
-
-/// What is wrong with the environment, each variable on a line of its own.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the environment is not usable:{0}")]
-pub struct ConfigError(String);
-
-/// Finds a variable by its name, as [`std::env::var`] does.
-pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl RequestCodeConfig {
     /// Reads the environment that `lookup` finds.
@@ -150,55 +144,6 @@ impl SharedConfig {
             secret_id: environment.text("SECRET_ID"),
             code_digits: environment.number("CODE_DIGITS", 4..=10),
             max_guesses: environment.number::<u8>("MAX_GUESSES", 1..=10).into(),
-        }
-    }
-}
-
-/// Reads variables and remembers what was wrong, so that one start names every fault.
-struct Environment<'a> {
-    lookup: Lookup<'a>,
-    faults: String,
-}
-
-impl<'a> Environment<'a> {
-    fn new(lookup: Lookup<'a>) -> Self {
-        Self {
-            lookup,
-            faults: String::new(),
-        }
-    }
-
-    fn text(&mut self, name: &str) -> String {
-        self.parsed(name, "a name", |text| (!text.trim().is_empty()).then_some(text))
-    }
-
-    fn number<N>(&mut self, name: &str, bounds: RangeInclusive<N>) -> N
-    where
-        N: std::str::FromStr + PartialOrd + std::fmt::Display + Default,
-    {
-        let expected = format!("a whole number from {} to {}", bounds.start(), bounds.end());
-        self.parsed(name, &expected, |text| {
-            text.parse().ok().filter(|number| bounds.contains(number))
-        })
-    }
-
-    fn parsed<T: Default>(&mut self, name: &str, expected: &str, parse: impl FnOnce(String) -> Option<T>) -> T {
-        let value = (self.lookup)(name);
-        let found = value
-            .as_ref()
-            .map_or_else(|| "it is not set".to_owned(), |value| format!("found {value:?}"));
-        value.and_then(parse).unwrap_or_else(|| {
-            // Writing to a String cannot fail.
-            let _ = write!(self.faults, "\n  {name}: expected {expected}, {found}");
-            T::default()
-        })
-    }
-
-    fn finish<T>(self, config: T) -> Result<T, ConfigError> {
-        if self.faults.is_empty() {
-            Ok(config)
-        } else {
-            Err(ConfigError(self.faults))
         }
     }
 }

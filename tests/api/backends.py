@@ -16,8 +16,9 @@ from snippet import proven_address
 
 used = set()
 
-def use_once(jti, exp):
-    return jti not in used and not used.add(jti)
+def use_once(claims):
+    key = claims["jti"], claims["email"]
+    return key not in used and not used.add(key)
 
 def check(token):
     try:
@@ -32,7 +33,7 @@ import { readFileSync } from "node:fs";
 import { provenAddress } from "./snippet.mjs";
 
 const used = new Set();
-const useOnce = async (jti, exp) => !used.has(jti) && Boolean(used.add(jti));
+const useOnce = async ({ jti, email }) => !used.has(`${jti} ${email}`) && Boolean(used.add(`${jti} ${email}`));
 const answers = [];
 for (const token of JSON.parse(readFileSync(0, "utf8"))) {
   try {
@@ -70,8 +71,13 @@ class Backend:
 
     def check(self, *tokens, issuer, audience):
         """For each token the address that it proves, or why it is refused."""
-        environment = os.environ | {"PROOF_ISSUER": issuer, "PROOF_AUDIENCE": audience}
-        done = subprocess.run(
+        done = self.run(tokens, {"PROOF_ISSUER": issuer, "PROOF_AUDIENCE": audience})
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def run(self, tokens, variables):
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PROOF_")} | variables
+        return subprocess.run(
             self.command,
             cwd=self.folder,
             env=environment,
@@ -80,5 +86,3 @@ class Backend:
             text=True,
             timeout=60,
         )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)

@@ -21,4 +21,5 @@ mod secrets;
 mod service;
 mod ses;
 mod stand_in;
+mod token;
 mod verify_code;

@@ -8,7 +8,8 @@ use verify_code::VerifyCode;
 
 use crate::events;
 use crate::secrets::Mood;
-use crate::service::{Answer, KIM, OWN_ID, START, Service, Token, config, guess};
+use crate::service::{Answer, KIM, OWN_ID, START, Service, config, guess};
+use crate::token::Token;
 
 const MINUTE: i64 = 60;
 

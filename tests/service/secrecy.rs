@@ -6,8 +6,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::log;
 use crate::secrets;
-use crate::service::{OWN_ID, Service, Token, config, event};
+use crate::service::{OWN_ID, Service, config, event};
 use crate::ses::Mood;
+use crate::token::Token;
 
 const LEE: &str = "lee.at.home@example.com";
 

@@ -14,8 +14,6 @@ use email_verification::proof::ProofRules;
 use email_verification::secret::Secret;
 use email_verification::{SdkConfig, aws};
 use lambda_http::{Body, Request, Response};
-use p256::ecdsa::signature::Verifier;
-use p256::ecdsa::{Signature, VerifyingKey};
 use rand::rngs::SysRng;
 use request_code::RequestCode;
 use serde_json::{Value, json};
@@ -27,6 +25,7 @@ use crate::events;
 use crate::log;
 use crate::secrets::Secrets;
 use crate::ses::Ses;
+use crate::token::Token;
 
 /// When every test begins: noon UTC of 2027-01-15, far from the end of an hour or a day.
 pub(crate) const START: i64 = 1_800_014_400;
@@ -210,51 +209,6 @@ impl Answer {
         assert_eq!(self.body["status"], self.status);
         let name = self.body["type"].as_str().expect("a type");
         format!("{} {}", self.status, name.trim_start_matches("urn:email-verification:"))
-    }
-}
-
-/// A proof, read without a look at its signature.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Token(pub(crate) String);
-
-impl Token {
-    pub(crate) fn header(&self) -> Value {
-        self.part(0)
-    }
-
-    pub(crate) fn claims(&self) -> Value {
-        self.part(1)
-    }
-
-    /// Whether the key set holds the key that the token names, and that key's signature is right (RFC 7515, 5.2).
-    pub(crate) fn is_signed_by(&self, key_set: &Answer) -> bool {
-        let keys = key_set.body["keys"].as_array().expect("keys");
-        let Some(key) = keys.iter().find(|key| key["kid"] == self.key_id()) else {
-            return false;
-        };
-        let decoded = |text: &str| {
-            data_encoding::BASE64URL_NOPAD
-                .decode(text.as_bytes())
-                .expect("base64url")
-        };
-        let coordinate = |name| decoded(key[name].as_str().expect("a coordinate"));
-        let point = [&[4], &*coordinate("x"), &*coordinate("y")].concat();
-        let (message, signature) = self.0.rsplit_once('.').expect("three parts");
-        let signature = Signature::from_slice(&decoded(signature)).expect("r and s");
-        let key = VerifyingKey::from_sec1_bytes(&point).expect("a point");
-        key.verify(message.as_bytes(), &signature).is_ok()
-    }
-
-    pub(crate) fn key_id(&self) -> String {
-        self.header()["kid"].as_str().expect("a kid").to_owned()
-    }
-
-    fn part(&self, index: usize) -> Value {
-        let part = self.0.split('.').nth(index).expect("a part");
-        let json = data_encoding::BASE64URL_NOPAD
-            .decode(part.as_bytes())
-            .expect("base64url");
-        serde_json::from_slice(&json).expect("JSON")
     }
 }
 
