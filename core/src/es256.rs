@@ -1,8 +1,8 @@
 //! ES256 (RFC 7518, 3.4) for the JOSE library: ECDSA on P-256 with SHA-256, by `p256`.
 //!
 //! Of the library's own two back ends neither fits. That on aws-lc draws a random nonce for each signature, so that no
-//! token could be made a second time. That on Rust Crypto brings RSA, P-384 and Ed25519 along, the RSA with an advisory
-//! that nobody has mended (RUSTSEC-2023-0071). `p256` derives the nonce from key and message (RFC 6979).
+//! token could be made a second time. That on Rust Crypto brings RSA, P-384 and Ed25519 along, the RSA in a version
+//! under an advisory (RUSTSEC-2023-0071). `p256` derives the nonce from key and message (RFC 6979).
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind};

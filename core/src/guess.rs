@@ -13,8 +13,6 @@ pub enum Guess {
     Taken(Challenge),
     /// The table refused it and changed nothing. The challenge as it stands.
     Refused(Challenge),
-    /// There is no such challenge.
-    Unknown,
 }
 
 /// The answer to a guess.
@@ -51,7 +49,7 @@ impl Guess {
             Self::Refused(challenge) if challenge.last_guess.as_ref() == Some(guess) => {
                 repeated(challenge, now, challenge.code_digest == *guess)
             }
-            Self::Refused(_) | Self::Unknown => Verdict::Gone,
+            Self::Refused(_) => Verdict::Gone,
         }
     }
 }
@@ -149,8 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_or_expired_challenge_is_gone() {
-        assert_eq!(Guess::Unknown.judge(&digest("right"), NOW, MAX), Verdict::Gone);
+    fn an_expired_challenge_is_gone() {
         assert_eq!(refused(&[], "right", NOW + 600), Verdict::Gone);
     }
 }

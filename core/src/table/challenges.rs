@@ -60,7 +60,7 @@ impl Table {
         Ok(())
     }
 
-    /// Hands in one guess, in one write whatever its outcome.
+    /// Hands in one guess, in one write whatever its outcome. None if there is no such challenge.
     ///
     /// # Errors
     ///
@@ -73,7 +73,7 @@ impl Table {
         guess: &Digest,
         now: i64,
         max_guesses: usize,
-    ) -> Result<Guess, TableError> {
+    ) -> Result<Option<Guess>, TableError> {
         let update = self
             .update(keys.challenge_pk(recipient, id))
             .update_expression("ADD guesses :guesses SET last_guess = :guess, last_guess_at = :now")
@@ -86,9 +86,9 @@ impl Table {
             .expression_attribute_values(":now", number(&now))
             .expression_attribute_values(":max_guesses", number(&max_guesses));
         match Write::of("take a guess", update.send().await)? {
-            Write::Done(item) => Ok(Guess::Taken(challenge_of(&item)?)),
-            Write::Refused(Some(item)) => Ok(Guess::Refused(challenge_of(&item)?)),
-            Write::Refused(None) => Ok(Guess::Unknown),
+            Write::Done(item) => Ok(Some(Guess::Taken(challenge_of(&item)?))),
+            Write::Refused(Some(item)) => Ok(Some(Guess::Refused(challenge_of(&item)?))),
+            Write::Refused(None) => Ok(None),
         }
     }
 }

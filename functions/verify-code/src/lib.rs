@@ -8,7 +8,7 @@ use email_verification::aws;
 use email_verification::challenge::ChallengeId;
 use email_verification::code::Code;
 use email_verification::config::VerifyCodeConfig;
-use email_verification::guess::{Guess, Verdict};
+use email_verification::guess::Verdict;
 use email_verification::keyring::{KEY_SET_MAX_AGE, KeyRing};
 use email_verification::proof::{Proof, ProofError};
 use email_verification::request::{self, Fields};
@@ -152,13 +152,9 @@ impl VerifyCode {
         let (now, max_guesses) = (now.unix_timestamp(), self.config.shared.max_guesses);
         for keys in key_ring.in_use(now) {
             let digest = code.digest(keys, recipient, *id);
-            match self
-                .table
-                .guess(keys, recipient, *id, &digest, now, max_guesses)
-                .await?
-            {
-                Guess::Unknown => {}
-                guess => return Ok(Some(guess.judge(&digest, now, max_guesses))),
+            let guess = self.table.guess(keys, recipient, *id, &digest, now, max_guesses);
+            if let Some(guess) = guess.await? {
+                return Ok(Some(guess.judge(&digest, now, max_guesses)));
             }
         }
         Ok(None)
