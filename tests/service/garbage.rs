@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::service::{Answer, KIM, OWN_ID, Service, event};
+use crate::answer::Answer;
+use crate::service::{KIM, OWN_ID, Service, event};
 
 static SERVICE: LazyLock<(Runtime, Service)> = LazyLock::new(|| {
     let runtime = Runtime::new().expect("a runtime");

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::service::{Answer, KIM, Service, config, event};
+use crate::answer::Answer;
+use crate::service::{KIM, Service, config, event};
 
 async fn request_from(service: &Service, source_ip: &str, email: &str) -> Answer {
     let mut event = event("/request-code", json!({ "email": email }).to_string().as_bytes());

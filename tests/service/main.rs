@@ -5,6 +5,7 @@
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod answer;
 mod dynamodb;
 mod events;
 mod faults;
@@ -21,5 +22,4 @@ mod secrets;
 mod service;
 mod ses;
 mod stand_in;
-mod token;
 mod verify_code;

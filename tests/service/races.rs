@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::service::{Answer, KIM, OWN_ID, Service};
+use crate::answer::Answer;
+use crate::service::{KIM, OWN_ID, Service};
 
 /// Answers of all `bodies`, asked for at once.
 async fn request_all(service: &Arc<Service>, bodies: impl IntoIterator<Item = Value>) -> Vec<Answer> {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 use verify_code::VerifyCode;
 
+use crate::answer::{Answer, Token};
 use crate::events;
 use crate::secrets::Mood;
-use crate::service::{Answer, KIM, OWN_ID, START, Service, config, guess};
-use crate::token::Token;
+use crate::service::{KIM, OWN_ID, START, Service, config, guess};
 
 const MINUTE: i64 = 60;
 

@@ -4,11 +4,11 @@ use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::answer::Token;
 use crate::log;
 use crate::secrets;
 use crate::service::{OWN_ID, Service, config, event};
 use crate::ses::Mood;
-use crate::token::Token;
 
 const LEE: &str = "lee.at.home@example.com";
 

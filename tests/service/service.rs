@@ -13,19 +13,19 @@ use email_verification::limits::Limits;
 use email_verification::proof::ProofRules;
 use email_verification::secret::Secret;
 use email_verification::{SdkConfig, aws};
-use lambda_http::{Body, Request, Response};
+use lambda_http::Request;
 use rand::rngs::SysRng;
 use request_code::RequestCode;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use verify_code::VerifyCode;
 
+use crate::answer::Answer;
 use crate::dynamodb::{self, Traffic};
 use crate::events;
 use crate::log;
 use crate::secrets::Secrets;
 use crate::ses::Ses;
-use crate::token::Token;
 
 /// When every test begins: noon UTC of 2027-01-15, far from the end of an hour or a day.
 pub(crate) const START: i64 = 1_800_014_400;
@@ -45,15 +45,6 @@ pub(crate) struct Service {
     request_code: RequestCode,
     verify_code: VerifyCode,
     now: AtomicI64,
-}
-
-/// What a caller gets.
-#[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HashMap<String, String>,
-    pub(crate) body: Value,
-    pub(crate) text: String,
 }
 
 impl Service {
@@ -168,47 +159,6 @@ impl Service {
 
     fn time(&self) -> OffsetDateTime {
         time_of(self.now())
-    }
-}
-
-impl Answer {
-    fn read(answer: &Response<Body>) -> Self {
-        let headers = answer.headers().iter();
-        Self {
-            status: answer.status().as_u16(),
-            headers: headers
-                .map(|(name, value)| (name.to_string(), value.to_str().expect("ASCII").to_owned()))
-                .collect(),
-            body: serde_json::from_slice(answer.body()).expect("JSON"),
-            text: String::from_utf8(answer.body().to_vec()).expect("UTF-8"),
-        }
-    }
-
-    pub(crate) fn challenge_id(&self) -> String {
-        self.body["challenge_id"].as_str().expect("a challenge_id").to_owned()
-    }
-
-    /// The ids of the keys in a key set.
-    pub(crate) fn key_ids(&self) -> Vec<String> {
-        let keys = self.body["keys"].as_array().expect("keys").iter();
-        keys.map(|key| key["kid"].as_str().expect("a kid").to_owned()).collect()
-    }
-
-    pub(crate) fn token(&self) -> Token {
-        Token(self.body["token"].as_str().expect("a token").to_owned())
-    }
-
-    /// Status and last part of the problem's type, such as `401 code-expired`.
-    pub(crate) fn problem(&self) -> String {
-        assert_eq!(
-            self.headers["content-type"], "application/problem+json",
-            "{}",
-            self.text
-        );
-        assert_eq!(self.headers["cache-control"], "no-store");
-        assert_eq!(self.body["status"], self.status);
-        let name = self.body["type"].as_str().expect("a type");
-        format!("{} {}", self.status, name.trim_start_matches("urn:email-verification:"))
     }
 }
 
