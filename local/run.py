@@ -119,17 +119,20 @@ def remove_state():
 
 
 def check_ports():
+    taken = []
     for name, port in PORTS.items():
         with socket.socket() as probe:
             # As servers do: a connection that has just ended does not count.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
-            except OSError as error:
-                raise Failure(
-                    f"Port {port} is taken ({error.strerror}). Stop what listens there (`ss -ltnp` shows it), "
-                    f"or choose another port: make run {name}={port + 1}"
-                ) from error
+            except OSError:
+                taken.append((name, port))
+    if taken:
+        raise Failure(
+            f"Taken: port {', '.join(str(port) for _, port in taken)}. Stop what listens there (`ss -ltnp` shows it), "
+            f"or choose others: make run {' '.join(f'{name}={port + 1}' for name, port in taken)}"
+        )
 
 
 def answers(url, data=None):
@@ -224,7 +227,7 @@ def serve(processes):
     processes.start(
         "functions",
         [TOOLS / "cargo-lambda", "lambda", "watch", "--invoke-address", "127.0.0.1"]
-        + ["--invoke-port", PORTS["API_PORT"], "--env-file", STATE / "env"],
+        + ["--invoke-port", PORTS["API_PORT"], "--env-file", STATE / "env", "--disable-cors"],
     )
     # Any answer will do; the first one starts the function.
     for path in ("request-code", "verify-code"):
