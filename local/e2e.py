@@ -13,8 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 import uuid
 import zipfile
 from pathlib import Path
@@ -164,20 +162,10 @@ def permissions(policy):
                 yield action, rest
 
 
-def call(api_url, function):
-    """One request that takes the function through all its calls. Status and what it answered."""
-    body = {"email": f"{uuid.uuid4().hex}@example.com"}
-    path = "request-code"
-    if function == "VerifyCode":
-        path, body = "verify-code", body | {"challenge_id": str(uuid.uuid4()), "code": "123456"}
-    request = urllib.request.Request(
-        f"{api_url}/{path}", json.dumps(body).encode(), {"content-type": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
+def call(api, function):
+    """The answer to a request that takes the function through all its calls."""
+    email = f"{uuid.uuid4().hex}@example.com"
+    return api.ask(email) if function == "RequestCode" else api.hand_in(email, str(uuid.uuid4()), "123456")
 
 
 def start_anew(function):
@@ -205,7 +193,7 @@ def cause_in_log(group, since):
     return None
 
 
-def prove_permissions(ids, api_url):
+def prove_permissions(ids, api):
     run.say("Taking each permission from its role …")
     iam = run.aws_client("iam")
     rows, failed = [], False
@@ -221,15 +209,14 @@ def prove_permissions(ids, api_url):
                 iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(rest))
                 start_anew(ids[function])
                 since = int(time.time() * 1_000)
-                status, text = call(api_url, function)
+                answer = call(api, function)
                 # A function that cannot start says so in its answer here, any other in its log.
-                cause = denied(text) or cause_in_log(ids[group], since)
+                cause = denied(answer.text) or cause_in_log(ids[group], since)
                 iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy))
                 start_anew(ids[function])
-                restored, _ = call(api_url, function)
-                failed |= status < 500 or restored != expected
+                failed |= answer.status < 500 or call(api, function).status != expected
                 failed |= cause is None or not cause.startswith(CALLS[action])
-                rows.append((action, function, f"{status}: {cause}"))
+                rows.append((action, function, f"{answer.status}: {cause}"))
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     print(f"{'permission':{widths[0]}}  {'needed by':{widths[1]}}  what fails without it")
     for permission, function, outcome in rows:
@@ -253,7 +240,7 @@ def test_the_stack(processes):
     run.deploy(BUILT / "template.yaml", **PARAMETERS, ProofIssuer=api_url)
     run_suite(ids, api_url)
     rotate(ids, api, inbox)
-    prove_permissions(ids, api_url)
+    prove_permissions(ids, api)
     print(f"The stack works. {time.monotonic() - begun:.0f} s.")
 
 

@@ -30,7 +30,6 @@ pub struct Issue {
 }
 
 /// A challenge as it stands in the table.
-#[derive(Clone)]
 pub struct Standing<'a> {
     /// The challenge, dead or alive.
     pub challenge: Challenge,

@@ -47,7 +47,6 @@ impl Version {
 }
 
 /// The newest version of the secret and, during a rotation, the one before it.
-#[derive(Clone)]
 pub struct KeyRing {
     current: Version,
     previous: Option<Version>,

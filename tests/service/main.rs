@@ -18,6 +18,7 @@ mod races;
 mod request_code;
 mod rotation;
 mod secrecy;
+mod secret_faults;
 mod secrets;
 mod service;
 mod ses;

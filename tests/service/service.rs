@@ -129,7 +129,12 @@ impl Service {
 
     /// The key set as the function answers it.
     pub(crate) async fn key_set(&self) -> Answer {
-        self.verify_code_event(&events::read("verify-code-jwks")).await
+        self.key_set_by(&self.verify_code).await
+    }
+
+    /// The key set as one instance of the function answers it.
+    pub(crate) async fn key_set_by(&self, instance: &VerifyCode) -> Answer {
+        self.verify_code_by(instance, &events::read("verify-code-jwks")).await
     }
 
     /// Asks for a code for Kim and returns the challenge's id and the code that was mailed.
