@@ -1,12 +1,9 @@
 //! Every file of `events/`, as `cargo lambda invoke` would send it.
 
-use std::path::Path;
+use crate::harness::event::{folder, read};
+use crate::harness::service::{OWN_ID, Service};
 
-use serde_json::Value;
-
-use crate::service::{OWN_ID, Service};
-
-/// Each file with what answers it, once the challenge of `request-code-own-id.json` has been opened for verify-code.
+/// Each file with what responses it, once the challenge of `request-code-own-id.json` has been opened for verify-code.
 const EVENTS: &[(&str, &str)] = &[
     ("request-code", "202"),
     ("request-code-accept-language", "202"),
@@ -34,15 +31,6 @@ const EVENTS: &[(&str, &str)] = &[
     ("verify-code-wrong-shape", "400 malformed-request"),
 ];
 
-fn folder() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../events"))
-}
-
-pub(crate) fn read(name: &str) -> Value {
-    let text = std::fs::read_to_string(folder().join(format!("{name}.json"))).expect("an event");
-    serde_json::from_str(&text).expect("JSON")
-}
-
 #[test]
 fn every_file_is_listed() {
     let files = std::fs::read_dir(folder()).expect("the folder");
@@ -60,19 +48,19 @@ async fn every_event_is_answered_as_listed() {
     for (name, expected) in EVENTS {
         let service = Service::start().await;
         let event = read(name);
-        let answer = if name.starts_with("verify-code") {
+        let response = if name.starts_with("verify-code") {
             let opened = service.request_code_event(&read("request-code-own-id")).await;
             assert_eq!(opened.challenge_id(), OWN_ID);
             service.verify_code_event(&event).await
         } else {
             service.request_code_event(&event).await
         };
-        let outcome = if answer.status < 400 {
-            answer.status.to_string()
+        let outcome = if response.status < 400 {
+            response.status.to_string()
         } else {
-            answer.problem()
+            response.problem()
         };
-        assert_eq!(outcome, *expected, "{name}: {}", answer.text);
+        assert_eq!(outcome, *expected, "{name}: {}", response.text);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whatever is sent, the answer is problem details, nothing is written and nothing panics.
+//! Whatever is sent, the response is problem details, nothing is written and nothing panics.
 
 use std::sync::LazyLock;
 
@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::answer::Answer;
-use crate::service::{KIM, OWN_ID, Service, event};
+use crate::harness::event::event;
+use crate::harness::response::Response;
+use crate::harness::service::{KIM, OWN_ID, Service};
 
 static SERVICE: LazyLock<(Runtime, Service)> = LazyLock::new(|| {
     let runtime = Runtime::new().expect("a runtime");
@@ -15,12 +16,12 @@ static SERVICE: LazyLock<(Runtime, Service)> = LazyLock::new(|| {
     (runtime, service)
 });
 
-/// The answers of both functions to one body.
-fn answers(body: &[u8]) -> [Answer; 2] {
-    answers_to(&event("/request-code", body))
+/// The responses of both functions to one body.
+fn responses(body: &[u8]) -> [Response; 2] {
+    responses_to(&event("/request-code", body))
 }
 
-fn answers_to(event: &Value) -> [Answer; 2] {
+fn responses_to(event: &Value) -> [Response; 2] {
     let (runtime, service) = &*SERVICE;
     runtime.block_on(async {
         [
@@ -30,10 +31,10 @@ fn answers_to(event: &Value) -> [Answer; 2] {
     })
 }
 
-fn assert_refused(answers: &[Answer]) {
-    for answer in answers {
-        let problem = answer.problem();
-        assert!((400..500).contains(&answer.status), "{problem}");
+fn assert_refused(responses: &[Response]) {
+    for response in responses {
+        let problem = response.problem();
+        assert!((400..500).contains(&response.status), "{problem}");
     }
 }
 
@@ -66,20 +67,20 @@ proptest! {
 
     #[test]
     fn random_bytes_are_refused(body in prop::collection::vec(any::<u8>(), 0..200)) {
-        assert_refused(&answers(&body));
+        assert_refused(&responses(&body));
         assert_nothing_written();
     }
 
     #[test]
     fn random_json_is_refused(body in any_value()) {
-        assert_refused(&answers(body.to_string().as_bytes()));
+        assert_refused(&responses(body.to_string().as_bytes()));
         assert_nothing_written();
     }
 
     #[test]
     fn random_values_in_the_known_fields_are_refused(email in any_value(), id in any_value(), code in any_value()) {
         let body = json!({ "email": email, "challenge_id": id, "code": code });
-        assert_refused(&answers(body.to_string().as_bytes()));
+        assert_refused(&responses(body.to_string().as_bytes()));
         assert_nothing_written();
     }
 
@@ -89,7 +90,7 @@ proptest! {
         for name in [name.as_str(), "host", "x-forwarded-proto", "accept-language", "cookie"] {
             event["headers"][name] = json!(value);
         }
-        assert_refused(&answers_to(&event));
+        assert_refused(&responses_to(&event));
         assert_nothing_written();
     }
 }
@@ -101,7 +102,7 @@ fn large_and_deep_bodies_are_refused() {
     let deep_array = "[".repeat(4_000) + &"]".repeat(4_000);
     let deep_object = r#"{"email":"#.repeat(800) + "1" + &"}".repeat(800);
     for body in [&megabyte, &long_address, &deep_array, &deep_object] {
-        assert_refused(&answers(body.as_bytes()));
+        assert_refused(&responses(body.as_bytes()));
     }
     assert_nothing_written();
 }
@@ -130,7 +131,7 @@ fn odd_bodies_are_refused() {
         r#"{"EMAIL": "kim@example.com"}"#,
         r"{'email': 'kim@example.com'}",
     ] {
-        assert_refused(&answers(body.as_bytes()));
+        assert_refused(&responses(body.as_bytes()));
     }
     assert_nothing_written();
 }
@@ -148,16 +149,16 @@ fn a_body_that_is_not_declared_as_json_is_refused() {
     ] {
         let mut event = event("/request-code", body.as_bytes());
         event["headers"] = json!({ "content-type": content_type });
-        for answer in answers_to(&event) {
-            assert_eq!(answer.problem(), "415 unsupported-media-type", "{content_type:?}");
+        for response in responses_to(&event) {
+            assert_eq!(response.problem(), "415 unsupported-media-type", "{content_type:?}");
         }
     }
     for method in ["GET", "PUT", "DELETE", "OPTIONS"] {
         let mut event = event("/request-code", body.as_bytes());
         event["requestContext"]["http"]["method"] = json!(method);
-        for answer in answers_to(&event) {
+        for response in responses_to(&event) {
             assert_eq!(
-                (answer.problem().as_str(), answer.headers["allow"].as_str()),
+                (response.problem().as_str(), response.headers["allow"].as_str()),
                 ("405 about:blank", "POST")
             );
         }

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
-use crate::service::{KIM, Service, config, event};
+use crate::harness::event::event;
+use crate::harness::response::Response;
+use crate::harness::service::{KIM, Service, config};
 
-async fn request_from(service: &Service, source_ip: &str, email: &str) -> Answer {
+async fn request_from(service: &Service, source_ip: &str, email: &str) -> Response {
     let mut event = event("/request-code", json!({ "email": email }).to_string().as_bytes());
     event["requestContext"]["http"]["sourceIp"] = json!(source_ip);
     event["headers"]["x-forwarded-for"] = json!("198.51.100.99");
@@ -17,11 +18,11 @@ async fn request_from(service: &Service, source_ip: &str, email: &str) -> Answer
 async fn a_recipient_gets_ten_mails_a_day() {
     let service = Service::start().await;
     for mail in 1..=10 {
-        let answer = service.request_code(json!({ "email": KIM })).await;
-        assert_eq!(answer.status, 202, "mail {mail}");
+        let response = service.request_code(json!({ "email": KIM })).await;
+        assert_eq!(response.status, 202, "mail {mail}");
         let half_a_day = 12 * 3_600 - 9 * 60;
         assert_eq!(
-            answer.body["resend_in"],
+            response.body["resend_in"],
             if mail < 10 { 60 } else { half_a_day },
             "mail {mail}"
         );
@@ -65,8 +66,8 @@ async fn the_counts_of_past_days_are_dropped() {
 async fn a_source_asks_for_a_hundred_codes_an_hour() {
     let service = Service::start().await;
     for person in 0..100 {
-        let answer = request_from(&service, "203.0.113.7", &format!("person{person}@example.com")).await;
-        assert_eq!(answer.status, 202);
+        let response = request_from(&service, "203.0.113.7", &format!("person{person}@example.com")).await;
+        assert_eq!(response.status, 202);
     }
     let refused = request_from(&service, "203.0.113.7", KIM).await;
     assert_eq!(refused.problem(), "429 too-many-requests");
@@ -77,8 +78,8 @@ async fn a_source_asks_for_a_hundred_codes_an_hour() {
         "another source"
     );
     service.wait(3_600);
-    let answer = request_from(&service, "203.0.113.7", "lee@example.com").await;
-    assert_eq!(answer.status, 202, "the next hour");
+    let response = request_from(&service, "203.0.113.7", "lee@example.com").await;
+    assert_eq!(response.status, 202, "the next hour");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,8 +110,8 @@ async fn the_limit_on_sources_can_be_turned_off() {
     config.limits.requests_per_hour = 0;
     let service = Service::start_with(config).await;
     for person in 0..110 {
-        let answer = request_from(&service, "203.0.113.7", &format!("person{person}@example.com")).await;
-        assert_eq!(answer.status, 202);
+        let response = request_from(&service, "203.0.113.7", &format!("person{person}@example.com")).await;
+        assert_eq!(response.status, 202);
     }
     service.traffic.forget();
     request_from(&service, "203.0.113.7", KIM).await;
@@ -122,9 +123,9 @@ async fn an_event_without_a_source_is_an_internal_error() {
     let service = Service::start().await;
     let mut event = event("/request-code", json!({ "email": KIM }).to_string().as_bytes());
     event["requestContext"]["http"]["sourceIp"] = Value::Null;
-    let answer = service.request_code_event(&event).await;
-    assert_eq!(answer.problem(), "500 internal-error");
-    assert_eq!(answer.body["request_id"], "JKJaXmPLvHcESHA=");
+    let response = service.request_code_event(&event).await;
+    assert_eq!(response.problem(), "500 internal-error");
+    assert_eq!(response.body["request_id"], "JKJaXmPLvHcESHA=");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::events;
-use crate::service::{KIM, Service};
+use crate::harness::event;
+use crate::harness::service::{KIM, Service};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_is_complete() {
@@ -49,7 +49,7 @@ async fn the_language_comes_from_the_body_or_the_header_or_is_english() {
         ("request-code-ipv6", "is your"),
     ] {
         let service = Service::start().await;
-        service.request_code_event(&events::read(event)).await;
+        service.request_code_event(&event::read(event)).await;
         let mails = service.ses.mails();
         assert!(mails[0].subject().contains(word), "{event}: {}", mails[0].subject());
     }
@@ -86,7 +86,7 @@ async fn a_resent_mail_says_how_long_the_code_still_works() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_header_full_of_odd_weights_is_survived() {
     let service = Service::start().await;
-    let mut event = events::read("request-code-accept-language");
+    let mut event = event::read("request-code-accept-language");
     event["headers"]["accept-language"] = json!("en;q=0.4,ko;q=nan,en;q=nan,en;q=0.3,".repeat(20) + "ko;q=0.5");
     assert_eq!(service.request_code_event(&event).await.status, 202);
     assert!(service.ses.mails()[0].subject().contains("인증번호"));

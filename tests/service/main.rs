@@ -1,26 +1,22 @@
-//! The service as a whole: both handlers, fed with API Gateway events, on a DynamoDB engine and
-//! stand-ins for SES and Secrets Manager.
+//! The service as a whole: both functions get API Gateway events and run on a DynamoDB engine and on stand-ins for SES and
+//! Secrets Manager.
 //!
-//! Each test has a database and a mail server of its own, and sets the time itself.
+//! Each test has a database and a mail server of its own, and sets the time itself. [`harness`] has the means, each other
+//! file one topic.
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-mod answer;
-mod dynamodb;
+mod dynamodb_faults;
 mod events;
-mod faults;
 mod garbage;
+mod harness;
+mod leaks;
 mod limits;
-mod log;
 mod mail;
 mod proof;
 mod races;
 mod request_code;
 mod rotation;
-mod secrecy;
-mod secret_faults;
-mod secrets;
-mod service;
-mod ses;
-mod stand_in;
+mod secrets_manager_faults;
+mod ses_faults;
 mod verify_code;

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use crate::events;
-use crate::service::{KIM, OWN_ID, START, Service, guess};
+use crate::harness::event::{self, guess};
+use crate::harness::response::Token;
+use crate::harness::service::{KIM, OWN_ID, START, Service};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proof_says_who_proved_what_to_whom_and_until_when() {
@@ -26,24 +27,45 @@ async fn a_proof_says_who_proved_what_to_whom_and_until_when() {
     assert_eq!(token.header(), header);
 }
 
+/// Pins the token that the tests' secret makes at the tests' time. A change here is noticed by every backend.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_stays_as_it_is_byte_for_byte() {
+    let service = Service::start().await;
+    service
+        .request_code(json!({ "email": KIM, "challenge_id": OWN_ID }))
+        .await;
+    let code = service.ses.newest_mail().code();
+    service.wait(67);
+    let Token(token) = service.verify_code(OWN_ID, &code).await.token();
+    assert_eq!(
+        token,
+        "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiIsImtpZCI6IjRodTJQRVVuYllJdjdBclpKVVJYMTBMOE5OTl9wMU5S\
+         Q3ExUXRUV0ptazgifQ.eyJpc3MiOiJodHRwczovL2FiYzEyMy5leGVjdXRlLWFwaS5hcC1ub3J0aGVhc3QtMi5hb\
+         WF6b25hd3MuY29tIiwiYXVkIjoiYXBpLmV4YW1wbGUuY29tIiwic3ViIjoia2ltQGV4YW1wbGUuY29tIiwiZW1ha\
+         WwiOiJraW1AZXhhbXBsZS5jb20iLCJlbWFpbF92ZXJpZmllZCI6dHJ1ZSwianRpIjoiN2Y0ZGYyYTEtNmYwYi00Y\
+         zFjLTlhNTEtM2E0YTBjMWIyZDNlIiwiaWF0IjoxODAwMDE0NDY3LCJleHAiOjE4MDAwMTUwNjd9.FGaK_3svvKjB\
+         FV-hiyfd1N0u3Z99tG7MZ7WpNrWkD37vxnD0UyBod7Vo6W_SRvivT0HXw6buYLYXfoOG6d9rbA"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_key_set_holds_the_key_of_the_proof_and_may_be_kept() {
     let service = Service::start().await;
     let (id, code) = service.mailed_code().await;
     let token = service.verify_code(&id, &code).await.token();
     service.traffic.forget();
-    let answer = service.key_set().await;
-    assert_eq!((answer.status, answer.key_ids()), (200, vec![token.key_id()]));
-    assert!(token.is_signed_by(&answer));
-    assert_eq!(answer.headers["content-type"], "application/jwk-set+json");
-    assert_eq!(answer.headers["cache-control"], "public, max-age=300");
+    let response = service.key_set().await;
+    assert_eq!((response.status, response.key_ids()), (200, vec![token.key_id()]));
+    assert!(token.is_signed_by(&response));
+    assert_eq!(response.headers["content-type"], "application/jwk-set+json");
+    assert_eq!(response.headers["cache-control"], "public, max-age=300");
     assert_eq!(service.traffic.calls(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_key_set_answers_behind_the_stage_of_an_api_as_well() {
     let service = Service::start().await;
-    let mut event = events::read("verify-code-jwks");
+    let mut event = event::read("verify-code-jwks");
     event["rawPath"] = json!("/auth/.well-known/jwks.json");
     assert_eq!(service.verify_code_event(&event).await.status, 200);
     event["requestContext"]["stage"] = json!("v1");
@@ -81,8 +103,8 @@ async fn another_address_or_challenge_never_gets_the_proof() {
     let (id, code) = service.mailed_code().await;
     assert_eq!(service.verify_code(&id, &code).await.status, 200);
     for (email, id) in [("lee@example.com", id.as_str()), (KIM, OWN_ID)] {
-        let answer = service.verify_code_event(&guess(email, id, &code)).await;
-        assert_eq!(answer.problem(), "401 code-expired");
+        let response = service.verify_code_event(&guess(email, id, &code)).await;
+        assert_eq!(response.problem(), "401 code-expired");
     }
 }
 
@@ -98,11 +120,11 @@ async fn each_outcome_takes_exactly_one_call() {
     };
     let expect = async |email: &str, id: &str, code: &str, outcome: &str, calls: usize| {
         service.traffic.forget();
-        let answer = service.verify_code_event(&guess(email, id, code)).await;
-        let found = if answer.status == 200 {
+        let response = service.verify_code_event(&guess(email, id, code)).await;
+        let found = if response.status == 200 {
             "200".to_owned()
         } else {
-            answer.problem()
+            response.problem()
         };
         assert_eq!((found.as_str(), service.traffic.calls()), (outcome, calls));
     };

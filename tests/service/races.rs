@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
-use crate::service::{KIM, OWN_ID, Service};
+use crate::harness::response::Response;
+use crate::harness::service::{KIM, OWN_ID, Service};
 
-/// Answers of all `bodies`, asked for at once.
-async fn request_all(service: &Arc<Service>, bodies: impl IntoIterator<Item = Value>) -> Vec<Answer> {
+/// Responses of all `bodies`, asked for at once.
+async fn request_all(service: &Arc<Service>, bodies: impl IntoIterator<Item = Value>) -> Vec<Response> {
     let ask = |body| {
         let service = Arc::clone(service);
         tokio::spawn(async move { service.request_code(body).await })
@@ -17,8 +17,8 @@ async fn request_all(service: &Arc<Service>, bodies: impl IntoIterator<Item = Va
     join(bodies.into_iter().map(ask).collect()).await
 }
 
-/// Answers to all `codes`, handed in at once.
-async fn verify_all(service: &Arc<Service>, id: &str, codes: impl IntoIterator<Item = String>) -> Vec<Answer> {
+/// Responses to all `codes`, handed in at once.
+async fn verify_all(service: &Arc<Service>, id: &str, codes: impl IntoIterator<Item = String>) -> Vec<Response> {
     let hand_in = |code: String| {
         let (service, id) = (Arc::clone(service), id.to_owned());
         tokio::spawn(async move { service.verify_code(&id, &code).await })
@@ -26,18 +26,18 @@ async fn verify_all(service: &Arc<Service>, id: &str, codes: impl IntoIterator<I
     join(codes.into_iter().map(hand_in).collect()).await
 }
 
-async fn join(tasks: Vec<tokio::task::JoinHandle<Answer>>) -> Vec<Answer> {
-    let mut answers = Vec::new();
+async fn join(tasks: Vec<tokio::task::JoinHandle<Response>>) -> Vec<Response> {
+    let mut responses = Vec::new();
     for task in tasks {
-        answers.push(task.await.expect("an answer"));
+        responses.push(task.await.expect("an response"));
     }
-    answers
+    responses
 }
 
-fn by_status(answers: &[Answer]) -> HashMap<u16, usize> {
+fn by_status(responses: &[Response]) -> HashMap<u16, usize> {
     let mut counts = HashMap::new();
-    for answer in answers {
-        *counts.entry(answer.status).or_default() += 1;
+    for response in responses {
+        *counts.entry(response.status).or_default() += 1;
     }
     counts
 }
@@ -50,13 +50,17 @@ async fn of_200_wrong_guesses_at_once_exactly_5_are_charged() {
     let wrong = (0..1_000_000)
         .map(|number| format!("{number:06}"))
         .filter(|guess| *guess != code);
-    let answers = verify_all(&service, &id, wrong.take(200)).await;
+    let responses = verify_all(&service, &id, wrong.take(200)).await;
 
-    let charged = answers.iter().filter_map(|answer| answer.body["guesses_left"].as_u64());
+    let charged = responses
+        .iter()
+        .filter_map(|response| response.body["guesses_left"].as_u64());
     let mut charged: Vec<_> = charged.collect();
     charged.sort_unstable();
     assert_eq!(charged, [0, 1, 2, 3, 4]);
-    let expired = answers.iter().filter(|answer| answer.problem() == "401 code-expired");
+    let expired = responses
+        .iter()
+        .filter(|response| response.problem() == "401 code-expired");
     assert_eq!(expired.count(), 195);
     assert_eq!(service.traffic.writes(), 5);
     assert_eq!(service.item("challenge#").await["guesses"].as_ss().map(Vec::len), Ok(5));
@@ -67,16 +71,16 @@ async fn of_200_right_guesses_at_once_exactly_1_redeems() {
     let service = Arc::new(Service::start().await);
     let (id, code) = service.mailed_code().await;
     service.traffic.forget();
-    let answers = verify_all(&service, &id, vec![code; 200]).await;
+    let responses = verify_all(&service, &id, vec![code; 200]).await;
 
     assert_eq!(service.traffic.writes(), 1);
     assert_eq!(service.item("challenge#").await["guesses"].as_ss().map(Vec::len), Ok(1));
     assert_eq!(
-        by_status(&answers),
+        by_status(&responses),
         HashMap::from([(200, 200)]),
         "199 are repeats within 60 s"
     );
-    assert!(answers.iter().all(|answer| answer.text == answers[0].text));
+    assert!(responses.iter().all(|response| response.text == responses[0].text));
 }
 
 /// Each of them comes at another second, by the clock of the instance that it reaches.
@@ -92,11 +96,15 @@ async fn of_50_right_guesses_in_50_seconds_all_get_the_proof_of_the_one_that_red
             service.verify_code(&id, &code).await
         })
     };
-    let answers = join((0..50).map(hand_in).collect()).await;
+    let responses = join((0..50).map(hand_in).collect()).await;
 
     assert_eq!(service.traffic.writes(), 1);
-    assert_eq!(by_status(&answers), HashMap::from([(200, 50)]));
-    assert!(answers.iter().all(|answer| answer.token() == answers[0].token()));
+    assert_eq!(by_status(&responses), HashMap::from([(200, 50)]));
+    assert!(
+        responses
+            .iter()
+            .all(|response| response.token() == responses[0].token())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -115,9 +123,9 @@ async fn a_right_guess_among_many_wrong_ones_never_opens_a_sixth() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_50_identical_requests_at_once_1_mails_and_all_are_accepted() {
     let service = Arc::new(Service::start().await);
-    let answers = request_all(&service, vec![json!({ "email": KIM, "challenge_id": OWN_ID }); 50]).await;
-    assert_eq!(by_status(&answers), HashMap::from([(202, 50)]));
-    assert!(answers.iter().all(|answer| answer.challenge_id() == OWN_ID));
+    let responses = request_all(&service, vec![json!({ "email": KIM, "challenge_id": OWN_ID }); 50]).await;
+    assert_eq!(by_status(&responses), HashMap::from([(202, 50)]));
+    assert!(responses.iter().all(|response| response.challenge_id() == OWN_ID));
     assert_eq!(service.ses.calls(), 1);
     let code = service.ses.mails()[0].code();
     assert_eq!(service.verify_code(OWN_ID, &code).await.status, 200);
@@ -129,10 +137,10 @@ async fn of_50_requests_for_a_dead_challenge_at_once_1_mails_and_all_name_its_su
     let (old, code) = service.mailed_code().await;
     service.verify_code(&old, &code).await;
     service.wait(60);
-    let answers = request_all(&service, vec![json!({ "email": KIM, "challenge_id": old }); 50]).await;
-    assert_eq!(by_status(&answers), HashMap::from([(202, 50)]));
-    let new = answers[0].challenge_id();
-    assert!(new != old && answers.iter().all(|answer| answer.challenge_id() == new));
+    let responses = request_all(&service, vec![json!({ "email": KIM, "challenge_id": old }); 50]).await;
+    assert_eq!(by_status(&responses), HashMap::from([(202, 50)]));
+    let new = responses[0].challenge_id();
+    assert!(new != old && responses.iter().all(|response| response.challenge_id() == new));
     assert_eq!(service.ses.calls(), 2);
     let code = service.ses.mails()[1].code();
     assert_eq!(service.verify_code(&new, &code).await.status, 200);
@@ -141,8 +149,8 @@ async fn of_50_requests_for_a_dead_challenge_at_once_1_mails_and_all_name_its_su
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_50_strangers_requests_for_one_address_at_once_1_mails() {
     let service = Arc::new(Service::start().await);
-    let answers = request_all(&service, vec![json!({ "email": KIM }); 50]).await;
-    assert_eq!(by_status(&answers), HashMap::from([(202, 1), (429, 49)]));
+    let responses = request_all(&service, vec![json!({ "email": KIM }); 50]).await;
+    assert_eq!(by_status(&responses), HashMap::from([(202, 1), (429, 49)]));
     assert_eq!(service.ses.calls(), 1);
 }
 
@@ -150,7 +158,7 @@ async fn of_50_strangers_requests_for_one_address_at_once_1_mails() {
 async fn of_150_requests_of_one_source_at_once_100_are_taken() {
     let service = Arc::new(Service::start().await);
     let bodies = (0..150).map(|person| json!({ "email": format!("person{person}@example.com") }));
-    let answers = request_all(&service, bodies).await;
-    assert_eq!(by_status(&answers), HashMap::from([(202, 100), (429, 50)]));
+    let responses = request_all(&service, bodies).await;
+    assert_eq!(by_status(&responses), HashMap::from([(202, 100), (429, 50)]));
     assert_eq!(service.ses.calls(), 100);
 }

@@ -2,21 +2,22 @@
 
 use serde_json::json;
 
-use crate::service::{KIM, OWN_ID, Service, guess};
+use crate::harness::event::guess;
+use crate::harness::service::{KIM, OWN_ID, Service};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_is_answered_with_an_id_and_the_times_and_mails_one_code() {
     let service = Service::start().await;
-    let answer = service.request_code(json!({ "email": KIM })).await;
-    assert_eq!(answer.status, 202);
-    assert_eq!(answer.headers["content-type"], "application/json");
-    assert_eq!(answer.headers["cache-control"], "no-store");
-    assert_eq!(answer.challenge_id().len(), 36);
+    let response = service.request_code(json!({ "email": KIM })).await;
+    assert_eq!(response.status, 202);
+    assert_eq!(response.headers["content-type"], "application/json");
+    assert_eq!(response.headers["cache-control"], "no-store");
+    assert_eq!(response.challenge_id().len(), 36);
     assert_eq!(
-        (&answer.body["expires_in"], &answer.body["resend_in"]),
+        (&response.body["expires_in"], &response.body["resend_in"]),
         (&json!(600), &json!(60))
     );
-    assert_eq!(answer.body.as_object().map(serde_json::Map::len), Some(3));
+    assert_eq!(response.body.as_object().map(serde_json::Map::len), Some(3));
     assert_eq!(service.ses.mails().len(), 1);
 }
 
@@ -49,10 +50,10 @@ async fn a_request_makes_three_or_four_calls_and_verify_code_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_id_brought_along_is_kept() {
     let service = Service::start().await;
-    let answer = service
+    let response = service
         .request_code(json!({ "email": KIM, "challenge_id": OWN_ID.to_uppercase() }))
         .await;
-    assert_eq!((answer.status, answer.challenge_id().as_str()), (202, OWN_ID));
+    assert_eq!((response.status, response.challenge_id().as_str()), (202, OWN_ID));
     let code = service.ses.mails()[0].code();
     assert_eq!(service.verify_code(OWN_ID, &code).await.status, 200);
 }
@@ -65,9 +66,9 @@ async fn a_resend_after_the_pause_mails_the_same_code_and_refills_no_guess() {
         service.verify_code(&id, wrong).await;
     }
     service.wait(60);
-    let answer = service.request_code(json!({ "email": KIM, "challenge_id": id })).await;
-    assert_eq!((answer.status, answer.challenge_id()), (202, id.clone()));
-    assert_eq!(answer.body["expires_in"], 540, "its expiry stays where it was");
+    let response = service.request_code(json!({ "email": KIM, "challenge_id": id })).await;
+    assert_eq!((response.status, response.challenge_id()), (202, id.clone()));
+    assert_eq!(response.body["expires_in"], 540, "its expiry stays where it was");
     let mails = service.ses.mails();
     assert_eq!((mails.len(), mails[1].code()), (2, code.clone()));
     assert_eq!(service.verify_code(&id, "000002").await.body["guesses_left"], 2);
@@ -99,10 +100,10 @@ async fn a_repeat_inside_the_pause_without_a_known_id_is_refused_and_stays_unkno
         // Refused before, so its code was never mailed: it must not be answered as if it had been.
         json!({ "email": KIM, "challenge_id": OWN_ID }),
     ] {
-        let answer = service.request_code(body).await;
-        assert_eq!(answer.problem(), "429 too-many-requests");
-        assert_eq!(answer.body["retry_after"], 50);
-        assert_eq!(answer.headers["retry-after"], "50");
+        let response = service.request_code(body).await;
+        assert_eq!(response.problem(), "429 too-many-requests");
+        assert_eq!(response.body["retry_after"], 50);
+        assert_eq!(response.headers["retry-after"], "50");
     }
     assert_eq!(service.ses.calls(), 1);
     // Nor may it be guessed at: guesses that no mail was charged for would be without number.
@@ -158,14 +159,14 @@ async fn a_dead_challenge_is_replaced_by_a_new_one() {
             _ => service.wait(100_000),
         }
         service.wait(60);
-        let answer = service.request_code(json!({ "email": KIM, "challenge_id": old })).await;
-        let new = answer.challenge_id();
-        assert_eq!(answer.status, 202, "{way_to_die}");
+        let response = service.request_code(json!({ "email": KIM, "challenge_id": old })).await;
+        let new = response.challenge_id();
+        assert_eq!(response.status, 202, "{way_to_die}");
         assert_ne!(new, old, "{way_to_die}");
-        assert_eq!(answer.body["expires_in"], 600);
+        assert_eq!(response.body["expires_in"], 600);
         let new_code = service.ses.mails()[1].code();
 
-        // A retry after a lost answer still names the old one.
+        // A retry after a lost response still names the old one.
         let repeat = service.request_code(json!({ "email": KIM, "challenge_id": old })).await;
         assert_eq!(
             (repeat.status, repeat.challenge_id()),
@@ -185,8 +186,8 @@ async fn a_challenge_that_died_inside_the_pause_is_not_answered_as_mailed() {
     let service = Service::start().await;
     let (id, code) = service.mailed_code().await;
     service.verify_code(&id, &code).await;
-    let answer = service.request_code(json!({ "email": KIM, "challenge_id": id })).await;
-    assert_eq!(answer.problem(), "429 too-many-requests");
+    let response = service.request_code(json!({ "email": KIM, "challenge_id": id })).await;
+    assert_eq!(response.problem(), "429 too-many-requests");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -213,8 +214,8 @@ async fn however_an_address_is_typed_it_is_one_recipient() {
     let again = service.request_code(json!({ "email": " KIM@Example.COM " })).await;
     assert_eq!(again.problem(), "429 too-many-requests");
     let event = guess("Kim@EXAMPLE.com\n", &id.to_uppercase(), &code);
-    let answer = service.verify_code_event(&event).await;
-    assert_eq!((answer.status, &answer.body["email"]), (200, &json!(KIM)));
-    let claims = answer.token().claims();
+    let response = service.verify_code_event(&event).await;
+    assert_eq!((response.status, &response.body["email"]), (200, &json!(KIM)));
+    let claims = response.token().claims();
     assert_eq!((&claims["email"], &claims["jti"]), (&json!(KIM), &json!(id)));
 }

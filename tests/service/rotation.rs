@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use serde_json::json;
 
-use crate::answer::{Answer, Token};
-use crate::service::{KIM, OWN_ID, START, Service, config, guess};
+use crate::harness::event::guess;
+use crate::harness::response::{Response, Token};
+use crate::harness::service::{KIM, OWN_ID, START, Service, config};
 
 const MINUTE: i64 = 60;
 
@@ -94,7 +95,7 @@ async fn through_a_whole_rotation_no_code_and_no_proof_is_refused() {
     let mut instances = Vec::new();
     let mut mailed = Vec::new();
     let mut proofs: Vec<(i64, Token)> = Vec::new();
-    let mut key_sets: Vec<(i64, Answer)> = Vec::new();
+    let mut key_sets: Vec<(i64, Response)> = Vec::new();
     for minute in (0..180).step_by(2) {
         if minute < 6 {
             instances.push(service.start_verify_code().await);
@@ -117,9 +118,9 @@ async fn through_a_whole_rotation_no_code_and_no_proof_is_refused() {
         for (turn, number) in due.into_iter().flatten().enumerate() {
             let (email, id, code) = &mailed[number];
             let instance = &instances[(minute / 2 + turn) % instances.len()];
-            let answer = service.verify_code_by(instance, &guess(email, id, code)).await;
-            assert_eq!(answer.status, 200, "minute {minute}: {}", answer.text);
-            proofs.push((service.now(), answer.token()));
+            let response = service.verify_code_by(instance, &guess(email, id, code)).await;
+            assert_eq!(response.status, 200, "minute {minute}: {}", response.text);
+            proofs.push((service.now(), response.token()));
         }
         for instance in &instances {
             key_sets.push((service.now(), service.key_set_by(instance).await));

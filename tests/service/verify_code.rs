@@ -2,17 +2,17 @@
 
 use serde_json::json;
 
-use crate::service::{KIM, OWN_ID, Service};
+use crate::harness::service::{KIM, OWN_ID, Service};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_right_code_answers_the_address_and_its_proof() {
     let service = Service::start().await;
     let (id, code) = service.mailed_code().await;
-    let answer = service.verify_code(&id, &code).await;
-    let body = json!({ "email": KIM, "token": answer.body["token"], "token_type": "JWT", "expires_in": 600 });
-    assert_eq!((answer.status, &answer.body), (200, &body));
-    assert_eq!(answer.headers["content-type"], "application/json");
-    assert_eq!(answer.headers["cache-control"], "no-store");
+    let response = service.verify_code(&id, &code).await;
+    let body = json!({ "email": KIM, "token": response.body["token"], "token_type": "JWT", "expires_in": 600 });
+    assert_eq!((response.status, &response.body), (200, &body));
+    assert_eq!(response.headers["content-type"], "application/json");
+    assert_eq!(response.headers["cache-control"], "no-store");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,9 +33,9 @@ async fn wrong_codes_count_down_and_then_even_the_right_one_is_too_late() {
     let service = Service::start().await;
     let (id, code) = service.mailed_code().await;
     for left in [4, 3, 2, 1, 0] {
-        let answer = service.verify_code(&id, &format!("00000{left}")).await;
-        assert_eq!(answer.problem(), "401 invalid-code");
-        assert_eq!(answer.body["guesses_left"], left);
+        let response = service.verify_code(&id, &format!("00000{left}")).await;
+        assert_eq!(response.problem(), "401 invalid-code");
+        assert_eq!(response.body["guesses_left"], left);
     }
     assert_eq!(service.verify_code(&id, &code).await.problem(), "401 code-expired");
     assert_eq!(service.verify_code(&id, "000009").await.problem(), "401 code-expired");
@@ -79,9 +79,9 @@ async fn a_code_of_the_wrong_shape_costs_no_guess() {
     let service = Service::start().await;
     let (id, code) = service.mailed_code().await;
     for typed in ["", "12345", "1234567", "12345x", "한글육자리다"] {
-        let answer = service.verify_code(&id, typed).await;
-        assert_eq!(answer.problem(), "400 malformed-request", "{typed}");
-        assert_eq!(answer.body["detail"], "code is not 6 digits");
+        let response = service.verify_code(&id, typed).await;
+        assert_eq!(response.problem(), "400 malformed-request", "{typed}");
+        assert_eq!(response.body["detail"], "code is not 6 digits");
     }
     assert_eq!(service.verify_code(&id, "000000").await.body["guesses_left"], 4);
     let spaced = format!(" {} - {} ", &code[..3], &code[3..]);

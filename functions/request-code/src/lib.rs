@@ -1,27 +1,34 @@
-//! Mails one code, unless the recipient has it already.
+//! Mails a code, unless the recipient has it already.
+//!
+//! The steps of a request: charge its source and find the challenge that it names, at once; choose the challenge to mail;
+//! charge the recipient; mail the code; open the challenge. When no email went out, both charges are taken back.
 
-use email_verification::address::Recipient;
-use email_verification::answer::{self, Problem};
-use email_verification::aws;
-use email_verification::challenge::{Challenge, ChallengeId};
-use email_verification::config::RequestCodeConfig;
-use email_verification::issue::{Issue, Standing};
-use email_verification::keyring::KeyRing;
-use email_verification::keys::Keys;
-use email_verification::limits::{LastMail, Limits, SendRecord};
-use email_verification::locale::Locale;
-use email_verification::mail::Mail;
-use email_verification::mailer::{MailError, Mailer};
-use email_verification::request::{self, Fields};
-use email_verification::secret::Secret;
-use email_verification::source::Source;
-use email_verification::table::{Charge, Table, TableError};
 use lambda_http::{Body, Request, Response};
 use rand::TryCryptoRng;
-use serde_json::json;
-use time::OffsetDateTime;
+use time::UtcDateTime;
+use verification::aws::client;
+use verification::aws::mailer::{MailError, Mailer};
+use verification::aws::secret::Secret;
+use verification::aws::table::recipient::RecipientItem;
+use verification::aws::table::source::SourceItem;
+use verification::aws::table::{Table, TableError};
+use verification::config::RequestCodeConfig;
+use verification::http::problem::Problem;
+use verification::http::request::{self, JsonBody};
+use verification::http::response::{self, Mailed, Success};
+use verification::keys::key_ring::KeyRing;
+use verification::mail::Mail;
+use verification::mail::locale::Locale;
+use verification::rules::challenge_id::{ChallengeId, ChallengeRef};
+use verification::rules::challenge_to_mail::{ChallengeToMail, Requested};
+use verification::rules::charge::ChargeId;
+use verification::rules::condition::Condition;
+use verification::rules::limits::Limits;
+use verification::rules::recipient::Recipient;
+use verification::rules::sent::{LastMail, SendRecord};
+use verification::rules::source::Source;
 
-/// The function with everything that it sets up once.
+/// The function, with everything that it sets up once.
 pub struct RequestCode {
     config: RequestCodeConfig,
     secret: Secret,
@@ -29,31 +36,21 @@ pub struct RequestCode {
     mailer: Mailer,
 }
 
-/// What a caller asks for.
-struct Ask {
+/// A request for a code.
+struct CodeRequest {
     recipient: Recipient,
     source: Source,
     locale: Locale,
     challenge_id: Option<ChallengeId>,
 }
 
-/// A challenge whose code is in the recipient's mail.
-struct Mailed {
-    challenge_id: ChallengeId,
-    expires_in: i64,
-    resend_in: i64,
-}
-
+/// Why no code was mailed.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("over a limit for {retry_after} s")]
-    Limited { retry_after: i64 },
-    #[error("no random id: {0}")]
-    Randomness(String),
-    #[error(transparent)]
-    Table(#[from] TableError),
     #[error(transparent)]
     Mail(#[from] MailError),
+    #[error(transparent)]
+    Table(#[from] TableError),
     #[error("the mail could not be written: {0}")]
     Template(#[from] askama::Error),
 }
@@ -64,227 +61,194 @@ impl RequestCode {
     /// # Errors
     ///
     /// When a variable is wrong or the secret cannot be read.
-    pub async fn start(now: OffsetDateTime) -> Result<Self, lambda_http::Error> {
+    pub async fn start(now: UtcDateTime) -> Result<Self, lambda_runtime::Error> {
         let config = RequestCodeConfig::read(&|name| std::env::var(name).ok())?;
-        let aws = aws::load().await;
-        let secret = Secret::read(aws::secrets_manager(&aws), config.shared.secret_id.clone(), now).await?;
-        Ok(Self::new(config, secret, aws::dynamodb(&aws), aws::ses(&aws))?)
+        let aws = client::load().await;
+        let secret = Secret::read(client::secrets_manager(&aws), config.shared.secret_id.clone(), now).await?;
+        let table = Table::new(client::dynamodb(&aws), config.shared.table_name.clone());
+        let mailer = Mailer::new(client::ses(&aws), &config.mailer)?;
+        Ok(Self::new(config, secret, table, mailer))
     }
 
     /// Sets the function up from its parts.
-    ///
-    /// # Errors
-    ///
-    /// When the sender's name or a tag cannot be encoded.
-    pub fn new(
-        config: RequestCodeConfig,
-        secret: Secret,
-        dynamodb: aws_sdk_dynamodb::Client,
-        ses: aws_sdk_sesv2::Client,
-    ) -> Result<Self, MailError> {
-        let table = Table::new(dynamodb, config.shared.table_name.clone());
-        let mailer = Mailer::new(ses, &config.mail)?;
-        Ok(Self {
+    #[must_use]
+    pub const fn new(config: RequestCodeConfig, secret: Secret, table: Table, mailer: Mailer) -> Self {
+        Self {
             config,
             secret,
             table,
             mailer,
-        })
+        }
     }
 
-    /// Answers one request that came at `now`, with randomness from `generator`.
-    pub async fn answer(
+    /// Handles one request that came at `now`, with randomness from `generator`.
+    pub async fn handle(
         &self,
         request: &Request,
-        now: OffsetDateTime,
+        now: UtcDateTime,
         generator: &mut impl TryCryptoRng,
     ) -> Response<Body> {
-        let ask = match Ask::read(request) {
-            Ok(ask) => ask,
-            Err(problem) => return problem.into_answer(),
+        let outcome = async {
+            let code_request = CodeRequest::read(request)?;
+            let charge = ChargeId::draw(generator);
+            let charge = charge.map_err(|error| Problem::internal(format!("no random id: {error}")))?;
+            self.request_code(&code_request, charge, now).await
         };
-        let mailed = match ChallengeId::draw(generator) {
-            Ok(fresh) => self.request_code(&ask, fresh, now).await,
-            Err(error) => Err(Failure::Randomness(error.to_string())),
-        };
-        match mailed {
-            Ok(mailed) => answer::accepted(&json!({
-                "challenge_id": mailed.challenge_id.to_string(),
-                "expires_in": mailed.expires_in,
-                "resend_in": mailed.resend_in,
-            })),
-            Err(failure) => failure.into_problem(request).into_answer(),
-        }
+        response::respond(outcome.await, request)
     }
 
-    /// Answers a readable request. `fresh` names it, and the challenge that it opens if the caller named none.
-    async fn request_code(&self, ask: &Ask, fresh: ChallengeId, now: OffsetDateTime) -> Result<Mailed, Failure> {
+    /// Takes a request through its steps. `charge` names what it is charged, and the challenge that it opens if the caller
+    /// named none.
+    async fn request_code(
+        &self,
+        request: &CodeRequest,
+        charge: ChargeId,
+        now: UtcDateTime,
+    ) -> Result<Success, Problem> {
         let limits = &self.config.limits;
         let key_ring = self.secret.key_ring(now).await;
-        let keys = key_ring.in_force(now.unix_timestamp());
-        let (charge, standing) = tokio::join!(
-            self.table.charge_source(keys, ask.source, fresh, limits, now),
-            self.find(&key_ring, ask, now),
-        );
-        if let Charge::Refused(()) = charge? {
-            tracing::info!(outcome = "too-many-requests", limit = "source");
+        let keys = key_ring.active(now);
+        let source = self.table.source(keys, request.source, now);
+        let recipient = self.table.recipient(keys, &request.recipient);
+
+        let (charged, requested) = tokio::join!(source.charge(charge, limits), self.find(&key_ring, request, now));
+        if charged.map_err(Problem::internal)? == Condition::Failed(()) {
             let retry_after = Limits::source_retry_after(now);
-            return Err(Failure::Limited { retry_after });
+            let limit = "source";
+            return Err(Problem::TooManyRequests { limit, retry_after });
         }
-        let standing = standing?;
-        let issue = Issue::choose(
-            keys,
-            &ask.recipient,
-            self.config.code_rules(),
-            ask.challenge_id,
-            standing.as_ref(),
-            fresh,
-            now.unix_timestamp(),
-        );
+        let requested = requested.map_err(Problem::internal)?;
+
+        let fresh = ChallengeRef::new(keys, &request.recipient, ChallengeId::of_charge(charge));
+        let chosen = ChallengeToMail::choose(&requested, fresh, self.config.code_rules(), now);
         let mail = LastMail {
-            sent_at: now.unix_timestamp(),
-            request: fresh,
-            asked_for: ask.challenge_id.unwrap_or(fresh),
-            challenge: issue.id,
-            expires_at: issue.challenge.expires_at,
+            sent_at: now,
+            charge,
+            asked_for: request.challenge_id.unwrap_or(fresh.id()),
+            challenge: chosen.reference.id(),
+            expires_at: chosen.challenge.expires_at,
         };
-        let mailed = match self
-            .table
-            .charge_recipient(keys, &ask.recipient, &mail, limits, now)
-            .await
-        {
-            Ok(Charge::Made(record)) => self.mail(ask, &issue, &record, now).await,
-            Ok(Charge::Refused(record)) => {
-                let standing = standing.map(|standing| standing.challenge);
-                return self.answer_without_mail(mail.asked_for, standing.as_ref(), &record, now);
-            }
+        let sent = match recipient.charge(&mail, limits).await {
+            Ok(Condition::Failed(record)) => return self.without_mail(&requested, &record, now),
+            Ok(Condition::Held(record)) => self
+                .send(request, &chosen, now)
+                .await
+                .map(|()| limits.resend_in(&record, now)),
             Err(error) => Err(error.into()),
         };
-        match &mailed {
-            Ok(_) => self.open(keys, ask, &issue).await?,
-            // It may be in the recipient's mail: its code has to work, so it stays charged. Only the pause ends.
-            Err(Failure::Mail(MailError::Unknown(_))) => {
-                let (opened, ended) = tokio::join!(
-                    self.open(keys, ask, &issue),
-                    self.table.end_pause(keys, &ask.recipient, fresh, now),
-                );
-                opened.and(ended)?;
+        match sent {
+            Ok(resend_in) => {
+                self.open(&chosen).await.map_err(Problem::internal)?;
+                Ok(Success::Mailed(Mailed {
+                    challenge_id: mail.challenge,
+                    expires_in: mail.expires_at - now,
+                    resend_in,
+                }))
             }
-            Err(_) => self.refund(keys, ask, fresh, now).await,
+            // The recipient may have the email. So its code has to work, and it stays charged; only the pause ends.
+            Err(Failure::Mail(MailError::Unknown(cause))) => {
+                let (opened, ended) = tokio::join!(self.open(&chosen), recipient.end_pause(&mail));
+                opened.and(ended).map_err(Problem::internal)?;
+                Err(Problem::MailUnavailable { cause })
+            }
+            Err(failure) => {
+                self.refund(&source, &recipient, &mail).await;
+                Err(failure.into())
+            }
         }
-        mailed
     }
 
-    /// Opens the challenge if it is a new one, so that it takes guesses from now on.
+    /// Finds the challenge that the request names. During a rotation it may have been opened under either keys.
+    async fn find<'a>(
+        &self,
+        key_ring: &'a KeyRing,
+        request: &'a CodeRequest,
+        now: UtcDateTime,
+    ) -> Result<Requested<'a>, TableError> {
+        let Some(id) = request.challenge_id else {
+            return Ok(Requested::Any);
+        };
+        for keys in key_ring.accepted(now) {
+            let reference = ChallengeRef::new(keys, &request.recipient, id);
+            if let Some(challenge) = self.table.challenge(reference).find(now).await? {
+                return Ok(Requested::Existing(reference, challenge));
+            }
+        }
+        let reference = ChallengeRef::new(key_ring.active(now), &request.recipient, id);
+        Ok(Requested::Unused(reference))
+    }
+
+    /// Mails the code.
+    async fn send(&self, request: &CodeRequest, chosen: &ChallengeToMail<'_>, now: UtcDateTime) -> Result<(), Failure> {
+        let expires_in = chosen.challenge.expires_at - now;
+        let sender = &self.config.mailer.sender_name;
+        let mail = Mail::write(request.locale, &chosen.code, expires_in, sender)?;
+        self.mailer.send(&request.recipient, &mail).await?;
+        // Logged here and not with the response: whatever fails from now on, the email is on its way.
+        let (challenge_id, locale) = (chosen.reference.id(), request.locale.tag());
+        tracing::info!(outcome = "mailed", %challenge_id, locale);
+        Ok(())
+    }
+
+    /// Opens the challenge if it is new, so that it takes guesses from now on.
     ///
-    /// Only once it was charged and mailed: guesses at any other would be free of charge, and as many as there are ids.
-    async fn open(&self, keys: &Keys, ask: &Ask, issue: &Issue) -> Result<(), TableError> {
-        if issue.is_new {
-            self.table
-                .open(keys, &ask.recipient, issue.id, &issue.challenge)
-                .await?;
+    /// This comes after the charge and the email. Guesses at an uncharged challenge would be free, and as many as there are
+    /// ids.
+    async fn open(&self, chosen: &ChallengeToMail<'_>) -> Result<(), TableError> {
+        if chosen.is_new {
+            let item = self.table.challenge(chosen.reference);
+            item.open(&chosen.challenge).await?;
         }
         Ok(())
     }
 
-    /// The challenge that the caller names, if there is one. During a rotation it may stand under either keys.
-    async fn find<'a>(
-        &self,
-        key_ring: &'a KeyRing,
-        ask: &Ask,
-        now: OffsetDateTime,
-    ) -> Result<Option<Standing<'a>>, TableError> {
-        let now = now.unix_timestamp();
-        if let Some(id) = ask.challenge_id {
-            for keys in key_ring.in_use(now) {
-                if let Some(challenge) = self.table.find(keys, &ask.recipient, id, now).await? {
-                    return Ok(Some(Standing { challenge, keys }));
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    /// Mails the code.
-    async fn mail(
-        &self,
-        ask: &Ask,
-        issue: &Issue,
-        record: &SendRecord,
-        now: OffsetDateTime,
-    ) -> Result<Mailed, Failure> {
-        let expires_in = issue.challenge.expires_at - now.unix_timestamp();
-        let mail = Mail::write(ask.locale, &issue.code, expires_in, &self.config.mail.sender_name)?;
-        self.mailer.send(&ask.recipient, &mail).await?;
-        tracing::info!(outcome = "mailed", challenge_id = %issue.id, locale = ask.locale.tag());
-        Ok(Mailed {
-            challenge_id: issue.id,
-            expires_in,
-            resend_in: self.config.limits.resend_in(record, now),
-        })
-    }
-
-    /// The answer to a request that the recipient's limits refuse: the first one's again if this is a repeat of it.
-    fn answer_without_mail(
-        &self,
-        asked_for: ChallengeId,
-        standing: Option<&Challenge>,
-        record: &SendRecord,
-        now: OffsetDateTime,
-    ) -> Result<Mailed, Failure> {
+    /// Responds to a request that the recipient's limits refuse: as to the first one if this is a repeat of it.
+    fn without_mail(&self, requested: &Requested, record: &SendRecord, now: UtcDateTime) -> Result<Success, Problem> {
         let limits = &self.config.limits;
         let resend_in = limits.resend_in(record, now);
-        let max_guesses = self.config.shared.max_guesses;
-        let Some((challenge_id, expires_at)) = limits.already_mailed(record, asked_for, standing, max_guesses, now)
-        else {
-            tracing::info!(outcome = "too-many-requests", limit = "recipient");
-            return Err(Failure::Limited { retry_after: resend_in });
-        };
-        tracing::info!(outcome = "already-mailed", challenge_id = %challenge_id);
-        Ok(Mailed {
-            challenge_id,
-            expires_in: expires_at - now.unix_timestamp(),
-            resend_in,
-        })
+        match record.already_mailed(requested, limits, self.config.shared.max_guesses, now) {
+            Some(mail) => Ok(Success::AlreadyMailed(Mailed {
+                challenge_id: mail.challenge,
+                expires_in: mail.expires_at - now,
+                resend_in,
+            })),
+            None => Err(Problem::TooManyRequests {
+                limit: "recipient",
+                retry_after: resend_in,
+            }),
+        }
     }
 
-    /// A refund that fails as well costs the recipient one of the day's mails, and for one pause their repeats are
-    /// answered as if there were a mail; the log says so.
-    async fn refund(&self, keys: &Keys, ask: &Ask, fresh: ChallengeId, now: OffsetDateTime) {
-        let (recipient, source) = tokio::join!(
-            self.table.refund_recipient(keys, &ask.recipient, fresh, now),
-            self.table
-                .refund_source(keys, ask.source, fresh, &self.config.limits, now),
-        );
+    /// Takes both charges back.
+    ///
+    /// If that fails as well, the recipient loses one of the day's emails, and for one pause their repeats get a response as
+    /// if there were an email. The log says so.
+    async fn refund(&self, source: &SourceItem<'_>, recipient: &RecipientItem<'_>, mail: &LastMail) {
+        let (recipient, source) = tokio::join!(recipient.refund(mail), source.refund(mail.charge, &self.config.limits));
         for error in [recipient.err(), source.err()].into_iter().flatten() {
             tracing::error!(cause = %error, "a refund failed");
         }
     }
 }
 
-impl Ask {
+impl CodeRequest {
     fn read(request: &Request) -> Result<Self, Problem> {
-        let fields = Fields::read(request)?;
-        let source = request::source(request);
+        let body = JsonBody::read(request)?;
         Ok(Self {
-            recipient: fields.email()?,
-            locale: Locale::choose(fields.locale()?, request::accept_language(request)),
-            challenge_id: fields.challenge_id()?,
-            source: source
-                .ok_or_else(|| Problem::internal(request::id(request), &"the event names no source IP address"))?,
+            recipient: body.email()?,
+            locale: Locale::choose(body.locale()?, request::accept_language(request)),
+            challenge_id: body.challenge_id()?,
+            source: request::source(request)
+                .ok_or_else(|| Problem::internal("the event names no source IP address"))?,
         })
     }
 }
 
-impl Failure {
-    fn into_problem(self, request: &Request) -> Problem {
-        match self {
-            Self::Limited { retry_after } => Problem::TooManyRequests { retry_after },
-            Self::Mail(MailError::Unavailable(cause) | MailError::Unknown(cause)) => {
-                tracing::warn!(outcome = "mail-unavailable", cause);
-                Problem::MailUnavailable
-            }
-            cause => Problem::internal(request::id(request), &cause),
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Mail(MailError::Unavailable(cause) | MailError::Unknown(cause)) => Self::MailUnavailable { cause },
+            cause => Self::internal(cause),
         }
     }
 }

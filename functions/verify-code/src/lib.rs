@@ -1,52 +1,48 @@
-//! Checks one code that a person typed, and proves to the app's backend that it was right.
+//! Judges a submitted code, and proves to the app's backend that it was right.
 
 use std::sync::Arc;
 
-use email_verification::address::Recipient;
-use email_verification::answer::{self, Problem};
-use email_verification::aws;
-use email_verification::challenge::ChallengeId;
-use email_verification::code::Code;
-use email_verification::config::VerifyCodeConfig;
-use email_verification::guess::Verdict;
-use email_verification::keyring::{KEY_SET_MAX_AGE, KeyRing};
-use email_verification::proof::{Proof, ProofError};
-use email_verification::request::{self, Fields};
-use email_verification::secret::{Secret, SecretError};
-use email_verification::table::{Table, TableError};
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
-use serde_json::{Value, json};
-use time::OffsetDateTime;
+use time::UtcDateTime;
+use verification::aws::client;
+use verification::aws::secret::{Secret, SecretError};
+use verification::aws::table::{Table, TableError};
+use verification::config::VerifyCodeConfig;
+use verification::http::problem::Problem;
+use verification::http::request::{self, JsonBody};
+use verification::http::response::{self, Success};
+use verification::keys::key_ring::KeyRing;
+use verification::rules::challenge_id::{ChallengeId, ChallengeRef};
+use verification::rules::code::Code;
+use verification::rules::guess::{self, Verdict};
+use verification::rules::proof::{Proof, Redemption};
+use verification::rules::recipient::Recipient;
 
 /// Where backends look for the public keys of proofs: under a well-known path (RFC 8615) of the issuer.
 const KEY_SET_PATH: &str = "/.well-known/jwks.json";
 
-/// The function with everything that it sets up once.
+/// The function, with everything that it sets up once.
 pub struct VerifyCode {
     config: VerifyCodeConfig,
     secret: Secret,
     table: Table,
 }
 
-/// A code that was handed in.
+/// A submitted code.
 struct Attempt {
     recipient: Recipient,
-    id: ChallengeId,
+    challenge_id: ChallengeId,
     code: Code,
 }
 
-/// Why an attempt could not be answered.
+/// Why an attempt could not be judged.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("the event names no domain")]
-    NoDomain,
     #[error(transparent)]
     Secret(#[from] SecretError),
     #[error(transparent)]
     Table(#[from] TableError),
-    #[error("no proof could be signed: {0}")]
-    Proof(#[from] ProofError),
 }
 
 impl VerifyCode {
@@ -55,114 +51,112 @@ impl VerifyCode {
     /// # Errors
     ///
     /// When a variable is wrong or the secret cannot be read.
-    pub async fn start(now: OffsetDateTime) -> Result<Self, lambda_http::Error> {
+    pub async fn start(now: UtcDateTime) -> Result<Self, lambda_runtime::Error> {
         let config = VerifyCodeConfig::read(&|name| std::env::var(name).ok())?;
-        let aws = aws::load().await;
-        let secret = Secret::read(aws::secrets_manager(&aws), config.shared.secret_id.clone(), now).await?;
-        Ok(Self::new(config, secret, aws::dynamodb(&aws)))
+        let aws = client::load().await;
+        let secret = Secret::read(client::secrets_manager(&aws), config.shared.secret_id.clone(), now).await?;
+        let table = Table::new(client::dynamodb(&aws), config.shared.table_name.clone());
+        Ok(Self::new(config, secret, table))
     }
 
     /// Sets the function up from its parts.
     #[must_use]
-    pub fn new(config: VerifyCodeConfig, secret: Secret, dynamodb: aws_sdk_dynamodb::Client) -> Self {
-        let table = Table::new(dynamodb, config.shared.table_name.clone());
+    pub const fn new(config: VerifyCodeConfig, secret: Secret, table: Table) -> Self {
         Self { config, secret, table }
     }
 
-    /// Answers one request that came at `now`.
-    pub async fn answer(&self, request: &Request, now: OffsetDateTime) -> Response<Body> {
-        // What stands before it is the stage of the API, if it has one.
-        let answer = if request.uri().path().ends_with(KEY_SET_PATH) {
-            self.key_set(request, now).await
-        } else {
-            self.verify(request, now).await.map(|body| answer::ok(&body))
+    /// Handles one request that came at `now`.
+    pub async fn handle(&self, request: &Request, now: UtcDateTime) -> Response<Body> {
+        // Before the path comes the stage of the API, if it has one.
+        let outcome = match request.uri().path() {
+            path if path.ends_with(KEY_SET_PATH) => self.key_set(request, now).await,
+            _ => self.verify_code(request, now).await,
         };
-        answer.unwrap_or_else(Problem::into_answer)
+        response::respond(outcome, request)
     }
 
     /// `GET /.well-known/jwks.json`: the public keys of proofs.
-    async fn key_set(&self, request: &Request, now: OffsetDateTime) -> Result<Response<Body>, Problem> {
+    async fn key_set(&self, request: &Request, now: UtcDateTime) -> Result<Success, Problem> {
         request::require(Method::GET, request)?;
-        let key_set = self.secret.key_ring(now).await.key_set(now.unix_timestamp());
-        Ok(answer::key_set(&json!(key_set), KEY_SET_MAX_AGE))
+        Ok(Success::KeySet(self.secret.key_ring(now).await.key_set(now)))
     }
 
     /// `POST /verify-code`: a proof for a right code.
-    async fn verify(&self, request: &Request, now: OffsetDateTime) -> Result<Value, Problem> {
-        let fields = Fields::read(request)?;
+    async fn verify_code(&self, request: &Request, now: UtcDateTime) -> Result<Success, Problem> {
+        let body = JsonBody::read(request)?;
         let attempt = Attempt {
-            recipient: fields.email()?,
-            id: fields.required_challenge_id()?,
-            code: fields.code(self.config.shared.code_digits)?,
+            recipient: body.email()?,
+            challenge_id: body.required_challenge_id()?,
+            code: body.code(self.config.shared.code_digits)?,
         };
-        let internal = |failure: Failure| Problem::internal(request::id(request), &failure);
-        let issuer = self.issuer(request).ok_or(Failure::NoDomain).map_err(internal)?;
-        let (verdict, key_ring) = self.judge(&attempt, now).await.map_err(internal)?;
+        let rules = &self.config.proof;
+        // Before the guess: without an issuer there is no proof, and the guess would be lost.
+        let issuer = rules.issuer(request::domain(request));
+        let issuer = issuer.ok_or_else(|| Problem::internal("the event names no domain"))?;
+        let (verdict, key_ring) = self.judge(&attempt, now).await.map_err(Problem::internal)?;
 
-        let Attempt { recipient, id, .. } = attempt;
+        let Attempt {
+            recipient,
+            challenge_id,
+            ..
+        } = attempt;
         match verdict {
             Verdict::Right { verified_at } => {
-                let key = key_ring.in_force(verified_at).proof();
-                let proof = Proof::issue(key, &self.config.proof, &issuer, &recipient, id, verified_at);
-                let proof = proof.map_err(|error| internal(error.into()))?;
-                tracing::info!(outcome = "verified", challenge_id = %id);
-                Ok(json!({
-                    "email": recipient.as_str(),
-                    "token": proof.token,
-                    "token_type": "JWT",
-                    "expires_in": proof.expires_at - now.unix_timestamp(),
-                }))
+                let key = key_ring.active(verified_at).proof();
+                let redemption = Redemption {
+                    recipient: &recipient,
+                    challenge_id,
+                    verified_at,
+                };
+                let proof = Proof::sign(key, rules, &issuer, &redemption).map_err(Problem::internal)?;
+                Ok(Success::Verified {
+                    recipient,
+                    challenge_id,
+                    token: proof.token,
+                    expires_in: proof.expires_at - now,
+                })
             }
-            Verdict::Wrong { guesses_left } => {
-                tracing::info!(outcome = "invalid-code", challenge_id = %id, guesses_left);
-                Err(Problem::InvalidCode { guesses_left })
-            }
-            Verdict::Gone => {
-                tracing::info!(outcome = "code-expired", challenge_id = %id);
-                Err(Problem::CodeExpired)
-            }
+            Verdict::Wrong { guesses_left } => Err(Problem::InvalidCode {
+                challenge_id,
+                guesses_left,
+            }),
+            Verdict::Gone => Err(Problem::CodeExpired { challenge_id }),
         }
     }
 
-    /// Judges an attempt, with the key ring that this took: a new one, if the challenge was opened under keys that this
-    /// instance did not know yet.
-    async fn judge(&self, attempt: &Attempt, now: OffsetDateTime) -> Result<(Verdict, Arc<KeyRing>), Failure> {
+    /// Judges an attempt. Returns the key ring that this took as well: a newer one if the challenge was opened under keys
+    /// that this instance did not know yet.
+    async fn judge(&self, attempt: &Attempt, now: UtcDateTime) -> Result<(Verdict, Arc<KeyRing>), Failure> {
         let key_ring = self.secret.key_ring(now).await;
-        if let Some(verdict) = self.hand_in(&key_ring, attempt, now).await? {
+        if let Some(verdict) = self.submit(&key_ring, attempt, now).await? {
             return Ok((verdict, key_ring));
         }
-        match self.secret.read_after_a_miss(&key_ring, now).await? {
-            Some(rotated) => {
-                let verdict = self.hand_in(&rotated, attempt, now).await?;
-                Ok((verdict.unwrap_or(Verdict::Gone), rotated))
+        match self.secret.refresh_after_miss(&key_ring, now).await? {
+            Some(newer) => {
+                let verdict = self.submit(&newer, attempt, now).await?;
+                Ok((verdict.unwrap_or(Verdict::Gone), newer))
             }
             None => Ok((Verdict::Gone, key_ring)),
         }
     }
 
-    /// Hands the code in: one write, or one for each of the two keys under which the challenge may stand during a
-    /// rotation. None if it stands under none of them.
-    async fn hand_in(
+    /// Submits the code in one write, during a rotation in one for each of the two keys. None if there is no challenge under
+    /// any of them.
+    async fn submit(
         &self,
         key_ring: &KeyRing,
         attempt: &Attempt,
-        now: OffsetDateTime,
+        now: UtcDateTime,
     ) -> Result<Option<Verdict>, TableError> {
-        let Attempt { recipient, id, code } = attempt;
-        let (now, max_guesses) = (now.unix_timestamp(), self.config.shared.max_guesses);
-        for keys in key_ring.in_use(now) {
-            let digest = code.digest(keys, recipient, *id);
-            let guess = self.table.guess(keys, recipient, *id, &digest, now, max_guesses);
-            if let Some(guess) = guess.await? {
-                return Ok(Some(guess.judge(&digest, now, max_guesses)));
+        let max_guesses = self.config.shared.max_guesses;
+        for keys in key_ring.accepted(now) {
+            let challenge = ChallengeRef::new(keys, &attempt.recipient, attempt.challenge_id);
+            let digest = attempt.code.digest(challenge);
+            let item = self.table.challenge(challenge);
+            if let Some(written) = item.guess(&digest, max_guesses, now).await? {
+                return Ok(Some(guess::judge(&digest, &written, max_guesses, now)));
             }
         }
         Ok(None)
-    }
-
-    /// `iss`: the URL of the API, to which `/.well-known/jwks.json` can be appended.
-    fn issuer(&self, request: &Request) -> Option<String> {
-        let of_domain = || request::domain(request).map(|domain| format!("https://{domain}"));
-        self.config.proof.issuer.clone().or_else(of_domain)
     }
 }

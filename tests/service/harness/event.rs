@@ -1,0 +1,55 @@
+//! API Gateway events: the files of `events/`, and those that a test makes itself.
+
+use std::path::Path;
+
+use lambda_http::Request;
+use serde_json::{Value, json};
+use verification::http::event::HttpApiEvent;
+
+use super::service::START;
+
+/// `events/`.
+pub(crate) fn folder() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../events"))
+}
+
+/// The event in a file of `events/`.
+pub(crate) fn read(name: &str) -> Value {
+    let text = std::fs::read_to_string(folder().join(format!("{name}.json"))).expect("an event");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// An HTTP API event that submits a code.
+pub(crate) fn guess(email: &str, id: &str, code: &str) -> Value {
+    let body = json!({ "email": email, "challenge_id": id, "code": code });
+    event("/verify-code", body.to_string().as_bytes())
+}
+
+/// An HTTP API event that POSTs JSON from 203.0.113.7.
+pub(crate) fn event(path: &str, body: &[u8]) -> Value {
+    json!({
+        "version": "2.0",
+        "routeKey": format!("POST {path}"),
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": { "content-type": "application/json" },
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "abc123",
+            "domainName": "abc123.execute-api.ap-northeast-2.amazonaws.com",
+            "requestId": "JKJaXmPLvHcESHA=",
+            "stage": "$default",
+            "timeEpoch": START * 1_000,
+            "http": { "method": "POST", "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7", "userAgent": "app" },
+        },
+        "body": data_encoding::BASE64.encode(body),
+        "isBase64Encoded": true,
+    })
+}
+
+/// The event as the functions get it.
+pub(crate) fn request(event: &Value) -> Request {
+    serde_json::from_str::<HttpApiEvent>(&event.to_string())
+        .expect("an HTTP API event")
+        .into()
+}

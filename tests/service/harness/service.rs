@@ -1,0 +1,247 @@
+//! Both functions on a database and a mail server of their own, at a time that the test sets.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use aws_sdk_dynamodb::types::AttributeValue;
+use rand::rngs::SysRng;
+use request_code::RequestCode;
+use serde_json::{Value, json};
+use time::{Duration, UtcDateTime};
+use verification::aws::client::{self, SdkConfig};
+use verification::aws::mailer::{Mailer, MailerConfig};
+use verification::aws::secret::Secret;
+use verification::aws::table::Table;
+use verification::config::{RequestCodeConfig, SharedConfig, VerifyCodeConfig};
+use verification::rules::charge::ChargeId;
+use verification::rules::limits::Limits;
+use verification::rules::proof::ProofRules;
+use verify_code::VerifyCode;
+
+use super::dynamodb::{self, Traffic};
+use super::event::{self, event, guess};
+use super::log;
+use super::response::Response;
+use super::secrets_manager::SecretsManager;
+use super::ses::Ses;
+
+/// When every test begins: noon UTC of 2027-01-15, far from the end of an hour or a day.
+pub(crate) const START: i64 = 1_800_014_400;
+/// The address that the tests ask codes for, unless they need several.
+pub(crate) const KIM: &str = "kim@example.com";
+/// An id as an app would bring it.
+pub(crate) const OWN_ID: &str = "7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e";
+
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+pub(crate) struct Service {
+    pub(crate) ses: Ses,
+    pub(crate) secrets: SecretsManager,
+    pub(crate) traffic: Traffic,
+    config: RequestCodeConfig,
+    dynamodb: Client,
+    request_code: RequestCode,
+    verify_code: VerifyCode,
+    now: AtomicI64,
+}
+
+impl Service {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(config()).await
+    }
+
+    pub(crate) async fn start_with(mut config: RequestCodeConfig) -> Self {
+        log::record();
+        // Each test has a table of its own, also where the engine is shared.
+        let table = ChargeId::draw(&mut SysRng).expect("randomness").to_string();
+        config.shared.table_name.clone_from(&table);
+        let ses = Ses::start().await;
+        let traffic = Traffic::default();
+        let client = client::dynamodb(&sdk_config(&dynamodb::start().await));
+        let client = Client::from_conf(client.config().to_builder().interceptor(traffic.clone()).build());
+        dynamodb::create_table(&client, &table).await;
+        traffic.forget();
+        let secrets = SecretsManager::start().await;
+        Self {
+            request_code: start_request_code(&config, &client, &ses, &secrets, START).await,
+            verify_code: start_verify_code(&config, &client, &secrets, START).await,
+            ses,
+            secrets,
+            traffic,
+            config,
+            dynamodb: client,
+            now: START.into(),
+        }
+    }
+
+    /// Puts an instance of request-code that starts now in the place of the one that ran.
+    pub(crate) async fn restart_request_code(&mut self) {
+        self.request_code =
+            start_request_code(&self.config, &self.dynamodb, &self.ses, &self.secrets, self.now()).await;
+    }
+
+    /// Another instance of verify-code, which starts now.
+    pub(crate) async fn start_verify_code(&self) -> VerifyCode {
+        start_verify_code(&self.config, &self.dynamodb, &self.secrets, self.now()).await
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.now.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn wait(&self, seconds: i64) {
+        self.now.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// Goes to the first second of the next UTC day, less `seconds`.
+    pub(crate) fn wait_until_before_midnight(&self, seconds: i64) {
+        let day = 24 * 3_600;
+        self.now.store((self.now() / day + 1) * day - seconds, Ordering::SeqCst);
+    }
+
+    pub(crate) async fn request_code(&self, body: Value) -> Response {
+        self.request_code_event(&event("/request-code", body.to_string().as_bytes()))
+            .await
+    }
+
+    pub(crate) async fn request_code_event(&self, event: &Value) -> Response {
+        let response = self
+            .request_code
+            .handle(&event::request(event), self.time(), &mut SysRng)
+            .await;
+        Response::read(&response)
+    }
+
+    pub(crate) async fn verify_code(&self, id: &str, code: &str) -> Response {
+        self.verify_code_event(&guess(KIM, id, code)).await
+    }
+
+    pub(crate) async fn verify_code_event(&self, event: &Value) -> Response {
+        self.verify_code_by(&self.verify_code, event).await
+    }
+
+    /// The response of one instance of the function.
+    pub(crate) async fn verify_code_by(&self, instance: &VerifyCode, event: &Value) -> Response {
+        Response::read(&instance.handle(&event::request(event), self.time()).await)
+    }
+
+    /// The key set as the function responses it.
+    pub(crate) async fn key_set(&self) -> Response {
+        self.key_set_by(&self.verify_code).await
+    }
+
+    /// The key set as one instance of the function responses it.
+    pub(crate) async fn key_set_by(&self, instance: &VerifyCode) -> Response {
+        self.verify_code_by(instance, &event::read("verify-code-jwks")).await
+    }
+
+    /// Asks for a code for Kim and returns the challenge's id and the code that was mailed.
+    pub(crate) async fn mailed_code(&self) -> (String, String) {
+        let response = self.request_code(json!({ "email": KIM })).await;
+        assert_eq!(response.status, 202, "{}", response.text);
+        (response.challenge_id(), self.ses.newest_mail().code())
+    }
+
+    pub(crate) async fn items(&self) -> Vec<Item> {
+        let scan = self
+            .dynamodb
+            .scan()
+            .table_name(&self.config.shared.table_name)
+            .send()
+            .await;
+        scan.expect("a scan").items.unwrap_or_default()
+    }
+
+    pub(crate) async fn item(&self, kind: &str) -> Item {
+        let items = self.items().await.into_iter();
+        let mut items = items.filter(|item| item["pk"].as_s().is_ok_and(|pk| pk.starts_with(kind)));
+        let item = items.next().expect("an item of that kind");
+        assert!(items.next().is_none(), "more than one item of that kind");
+        item
+    }
+
+    fn time(&self) -> UtcDateTime {
+        time_of(self.now())
+    }
+}
+
+async fn start_request_code(
+    config: &RequestCodeConfig,
+    dynamodb: &Client,
+    ses: &Ses,
+    secrets: &SecretsManager,
+    now: i64,
+) -> RequestCode {
+    let ses = client::ses(&sdk_config(ses.url()));
+    let secret = read_secret(secrets, now).await;
+    let mailer = Mailer::new(ses, &config.mailer).expect("a usable sender");
+    RequestCode::new(config.clone(), secret, table(config, dynamodb), mailer)
+}
+
+async fn start_verify_code(
+    config: &RequestCodeConfig,
+    dynamodb: &Client,
+    secrets: &SecretsManager,
+    now: i64,
+) -> VerifyCode {
+    let verify_config = VerifyCodeConfig {
+        shared: config.shared.clone(),
+        proof: ProofRules {
+            audience: "api.example.com".to_owned(),
+            issuer: None,
+            lifetime: Duration::minutes(10),
+        },
+    };
+    VerifyCode::new(verify_config, read_secret(secrets, now).await, table(config, dynamodb))
+}
+
+fn table(config: &RequestCodeConfig, dynamodb: &Client) -> Table {
+    Table::new(dynamodb.clone(), config.shared.table_name.clone())
+}
+
+async fn read_secret(secrets: &SecretsManager, now: i64) -> Secret {
+    let client = client::secrets_manager(&sdk_config(secrets.url()));
+    Secret::read(client, "secret".to_owned(), time_of(now))
+        .await
+        .expect("a usable secret")
+}
+
+fn time_of(seconds: i64) -> UtcDateTime {
+    UtcDateTime::from_unix_timestamp(seconds).expect("a time")
+}
+
+/// The configuration that the template gives by default.
+pub(crate) fn config() -> RequestCodeConfig {
+    RequestCodeConfig {
+        shared: SharedConfig {
+            table_name: "one for each test".to_owned(),
+            secret_id: "unused".to_owned(),
+            code_digits: 6,
+            max_guesses: 5,
+        },
+        code_lifetime: Duration::minutes(10),
+        limits: Limits {
+            mails_per_day: 10,
+            resend_pause: Duration::minutes(1),
+            requests_per_hour: 100,
+        },
+        mailer: MailerConfig {
+            sender_address: "no-reply@example.com".to_owned(),
+            sender_name: "예시".to_owned(),
+            configuration_set: "mails".to_owned(),
+        },
+    }
+}
+
+fn sdk_config(endpoint: &str) -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            "test", "test", None, None, "test",
+        )))
+        .region(Region::new("ap-northeast-2"))
+        .endpoint_url(endpoint)
+        .build()
+}

@@ -1,0 +1,85 @@
+//! Secrets Manager fails or is slow, and versions of the secret that are mistakes.
+
+use std::time::Duration;
+
+use crate::harness::secrets_manager::Mood;
+use crate::harness::service::Service;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_secrets_manager_fails_the_known_keys_stay_in_use() {
+    let service = Service::start().await;
+    let (id, code) = service.mailed_code().await;
+    service.wait(300);
+    service.secrets.set_mood(Mood::Down);
+    service.secrets.calls();
+    assert_eq!(service.verify_code(&id, &code).await.status, 200);
+    let tries = service.secrets.calls();
+    assert!((1..=3).contains(&tries), "{tries}");
+    service.wait(59);
+    service.key_set().await;
+    assert_eq!(service.secrets.calls(), 0, "not before a minute is over");
+    service.wait(1);
+    service.secrets.set_mood(Mood::Willing);
+    service.key_set().await;
+    assert_eq!(service.secrets.calls(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secrets_manager_that_never_answers_fails_no_request() {
+    let service = Service::start().await;
+    let (id, code) = service.mailed_code().await;
+    service.wait(300);
+    service.secrets.set_mood(Mood::Slow(Duration::from_mins(1)));
+    assert_eq!(service.verify_code(&id, &code).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_version_that_is_of_no_use_changes_nothing_for_a_running_function() {
+    let service = Service::start().await;
+    let (id, code) = service.mailed_code().await;
+    service.secrets.rotate_to("too short", service.now());
+    service.wait(300);
+    let old = service.key_set().await.key_ids();
+    assert_eq!(service.verify_code(&id, &code).await.token().key_id(), old[0]);
+
+    let fresh = service.start_verify_code().await;
+    assert_eq!(
+        service.key_set_by(&fresh).await.key_ids(),
+        old,
+        "nor for one that starts"
+    );
+
+    // Its successor has nothing before it that could be used, and so is in force at once.
+    service.secrets.rotate(service.now());
+    let fresh = service.start_verify_code().await;
+    assert_eq!(service.key_set_by(&fresh).await.key_ids().len(), 1);
+}
+
+/// An instance that was idle for a quarter of an hour cannot tell whether a challenge is unknown or of a new version.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outdated_instance_never_calls_a_live_code_expired() {
+    let mut service = Service::start().await;
+    service.wait(1);
+    service.secrets.rotate(service.now());
+    service.wait(15 * 60);
+    service.restart_request_code().await;
+    let (id, code) = service.mailed_code().await;
+    service.secrets.set_mood(Mood::Down);
+    let failed = service.verify_code(&id, &code).await;
+    assert_eq!(failed.problem(), "500 internal-error");
+    service.secrets.set_mood(Mood::Willing);
+    service.wait(60);
+    assert_eq!(service.verify_code(&id, &code).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_is_stored_twice_is_published_once() {
+    let service = Service::start().await;
+    for _ in 0..2 {
+        service
+            .secrets
+            .rotate_to("the same text twice, 32 bytes or more", service.now());
+    }
+    let instance = service.start_verify_code().await;
+    assert_eq!(service.key_set_by(&instance).await.key_ids().len(), 1);
+}

@@ -1,0 +1,182 @@
+//! SES v2, which sends the emails.
+
+use aws_sdk_sesv2::Client;
+use aws_sdk_sesv2::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sesv2::operation::send_email::SendEmailError;
+use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag};
+use email_encoding::headers::quoted_string;
+use email_encoding::headers::writer::EmailWriter;
+
+use super::client;
+use crate::mail::Mail;
+use crate::rules::recipient::Recipient;
+
+/// Headers that mark an email as automatic, so that no out-of-office note answers it (RFC 3834, 5; the second is Exchange's).
+const AUTOMATIC: [(&str, &str); 2] = [
+    ("Auto-Submitted", "auto-generated"),
+    ("X-Auto-Response-Suppress", "All"),
+];
+
+/// The SES message tag of every email, by which the template's metrics find the service's own.
+const SERVICE_TAG: (&str, &str) = ("service", "email-verification");
+
+/// Who sends the emails, and by which configuration set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailerConfig {
+    /// `SENDER_ADDRESS`: the address in From. SES has verified it or its domain.
+    pub sender_address: String,
+    /// `SENDER_NAME`, 1 to 64 characters: the app's name in From, subject and text.
+    pub sender_name: String,
+    /// `CONFIGURATION_SET`: the SES configuration set of every email.
+    pub configuration_set: String,
+}
+
+/// Sends emails in the name of the app.
+#[derive(Clone)]
+pub struct Mailer {
+    client: Client,
+    from: String,
+    configuration_set: String,
+}
+
+/// SES did not confirm an email.
+#[derive(Debug, thiserror::Error)]
+pub enum MailError {
+    /// SES is throttled, paused or down. Another attempt may succeed.
+    #[error("SES cannot take mails now: {0}")]
+    Unavailable(String),
+    /// SES was too slow to say whether it took the email.
+    #[error("SES did not say whether it took the mail: {0}")]
+    Unknown(String),
+    /// SES will not take this email. The set-up is wrong (an unverified sender, for example), or this service is.
+    #[error("SES refused the mail: {0}")]
+    Refused(String),
+    /// The email could not be put together.
+    #[error("the mail could not be built: {0}")]
+    Unbuilt(String),
+}
+
+impl Mailer {
+    /// Sends through `client` as `config` says.
+    ///
+    /// # Errors
+    ///
+    /// [`MailError::Unbuilt`] when the sender's name cannot be encoded.
+    pub fn new(client: Client, config: &MailerConfig) -> Result<Self, MailError> {
+        let from = mailbox(&config.sender_name, &config.sender_address);
+        Ok(Self {
+            client,
+            from: from.map_err(|error| MailError::Unbuilt(error.to_string()))?,
+            configuration_set: config.configuration_set.clone(),
+        })
+    }
+
+    /// Sends one email. When this returns without an error, SES has taken it.
+    ///
+    /// # Errors
+    ///
+    /// [`MailError`] when SES did not take it, or did not say in time that it had.
+    pub async fn send(&self, recipient: &Recipient, mail: &Mail) -> Result<(), MailError> {
+        let body = Body::builder().text(utf8(&mail.text)?).html(utf8(&mail.html)?).build();
+        let headers = AUTOMATIC.map(|(name, value)| MessageHeader::builder().name(name).value(value).build());
+        let headers = headers
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .map_err(|error| MailError::Unbuilt(error.to_string()))?;
+        let message = Message::builder()
+            .subject(utf8(&mail.subject)?)
+            .body(body)
+            .set_headers(Some(headers))
+            .build();
+        let (service, locale) = (tag(SERVICE_TAG)?, tag(("locale", mail.locale.tag()))?);
+        self.client
+            .send_email()
+            .from_email_address(&self.from)
+            .destination(Destination::builder().to_addresses(recipient.as_str()).build())
+            .content(EmailContent::builder().simple(message).build())
+            .configuration_set_name(&self.configuration_set)
+            .email_tags(service)
+            .email_tags(locale)
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| MailError::from_call(&error))
+    }
+}
+
+impl MailError {
+    /// What a failed call means for the email.
+    /// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors>
+    fn from_call(error: &SdkError<SendEmailError>) -> Self {
+        let cause = client::cause(error);
+        match error {
+            SdkError::TimeoutError(_) | SdkError::ResponseError(_) => Self::Unknown(cause),
+            SdkError::DispatchFailure(_) => Self::Unavailable(cause),
+            SdkError::ServiceError(refusal) => {
+                let throttled = matches!(refusal.err().code(), Some("Throttling" | "ThrottlingException"));
+                let stopped = matches!(
+                    refusal.err(),
+                    SendEmailError::TooManyRequestsException(_)
+                        | SendEmailError::LimitExceededException(_)
+                        | SendEmailError::SendingPausedException(_)
+                        | SendEmailError::AccountSuspendedException(_)
+                );
+                if throttled || stopped || refusal.raw().status().is_server_error() {
+                    Self::Unavailable(cause)
+                } else {
+                    Self::Refused(cause)
+                }
+            }
+            _ => Self::Unbuilt(cause),
+        }
+    }
+}
+
+/// Writes `name <address>` as a header may carry it. A name in plain ASCII is quoted (RFC 5322, 3.2.4), any other is encoded
+/// (RFC 2047). It stays on one line, because SES takes a value and not a whole header.
+fn mailbox(name: &str, address: &str) -> Result<String, std::fmt::Error> {
+    let mut header = String::new();
+    quoted_string::encode(name, &mut EmailWriter::new(&mut header, 0, 0, false))?;
+    Ok(format!("{} <{address}>", header.replace("\r\n", "")))
+}
+
+fn tag((name, value): (&str, &str)) -> Result<MessageTag, MailError> {
+    let tag = MessageTag::builder().name(name).value(value).build();
+    tag.map_err(|error| MailError::Unbuilt(error.to_string()))
+}
+
+fn utf8(text: &str) -> Result<Content, MailError> {
+    let content = Content::builder().data(text).charset("UTF-8").build();
+    content.map_err(|error| MailError::Unbuilt(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_name_stays_readable_and_any_other_is_encoded() {
+        assert_eq!(
+            mailbox("Example", "a@example.com").as_deref(),
+            Ok("Example <a@example.com>")
+        );
+        assert_eq!(
+            mailbox("Kim's, \"App\"", "a@example.com").as_deref(),
+            Ok("=?utf-8?b?S2ltJ3MsICJBcHAi?= <a@example.com>")
+        );
+        assert_eq!(
+            mailbox("예시", "a@example.com").as_deref(),
+            Ok("=?utf-8?b?7JiI7Iuc?= <a@example.com>")
+        );
+    }
+
+    #[test]
+    fn a_long_name_stays_on_one_line() {
+        let mailbox = mailbox(&"가나다라".repeat(16), "a@example.com").expect("a mailbox");
+        assert!(mailbox.is_ascii() && !mailbox.contains(char::is_control), "{mailbox}");
+        assert!(
+            mailbox.contains("?= =?utf-8?b?"),
+            "words of at most 75 characters: {mailbox}"
+        );
+    }
+}

@@ -1,0 +1,11 @@
+//! The three AWS services behind the rules.
+//!
+//! * [`client`]: time limits and retries of every call, and what may be said of one that failed.
+//! * [`table`]: DynamoDB, which remembers.
+//! * [`mailer`]: SES, which sends the emails.
+//! * [`secret`]: Secrets Manager, which keeps the secret.
+
+pub mod client;
+pub mod mailer;
+pub mod secret;
+pub mod table;

@@ -1,0 +1,288 @@
+//! Every error response: problem details (RFC 9457).
+
+use std::borrow::Cow;
+
+use lambda_http::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use lambda_http::{Body, Response};
+use serde_json::{Map, Value, json};
+use time::Duration;
+
+use super::response;
+use crate::rules::challenge_id::ChallengeId;
+
+/// `Retry-After` when SES refuses an email. The pause is lifted, so a second is enough.
+const MAIL_RETRY_AFTER: Duration = Duration::SECOND;
+
+/// What went wrong, as the caller is told and as the log says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// Not a request that the API knows. Says which member is wrong, never what was in it.
+    MalformedRequest(Cow<'static, str>),
+    /// Not an address that SES can mail.
+    InvalidEmail,
+    /// The body is not JSON.
+    UnsupportedMediaType,
+    /// The path knows another method.
+    MethodNotAllowed {
+        /// That one.
+        allowed: Method,
+    },
+    /// Wrong code.
+    InvalidCode {
+        /// The challenge.
+        challenge_id: ChallengeId,
+        /// Guesses that it still takes.
+        guesses_left: usize,
+    },
+    /// The code's challenge is expired, unknown or used, or its guesses are gone.
+    CodeExpired {
+        /// The challenge.
+        challenge_id: ChallengeId,
+    },
+    /// Over a limit.
+    TooManyRequests {
+        /// Whose limit, for the log.
+        limit: &'static str,
+        /// The time until a request may succeed.
+        retry_after: Duration,
+    },
+    /// SES is throttled, paused, down or slow.
+    MailUnavailable {
+        /// Why, for the log.
+        cause: String,
+    },
+    /// Anything else.
+    InternalError {
+        /// Why, for the log.
+        cause: String,
+    },
+}
+
+impl Problem {
+    /// A [`Problem::MalformedRequest`].
+    pub fn malformed(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::MalformedRequest(detail.into())
+    }
+
+    /// A [`Problem::InternalError`].
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "takes the error as `map_err` hands it over"
+    )]
+    pub fn internal(cause: impl ToString) -> Self {
+        let cause = cause.to_string();
+        Self::InternalError { cause }
+    }
+
+    /// Everything about each problem: its log line, status, type, title, members and headers.
+    ///
+    /// A caller's mistake leaves no log line. `request_id` leads from the response to the log.
+    pub(super) fn respond(self, request_id: &str) -> Response<Body> {
+        let details = match self {
+            Self::MalformedRequest(detail) => {
+                Details::new(StatusCode::BAD_REQUEST, "malformed-request", "The request is malformed")
+                    .member("detail", json!(detail))
+            }
+            Self::InvalidEmail => Details::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid-email",
+                "This address cannot be mailed",
+            ),
+            Self::UnsupportedMediaType => Details::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                "The body must be JSON, with Content-Type: application/json",
+            ),
+            Self::MethodNotAllowed { allowed } => {
+                Details::without_type(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+                    .header(header::ALLOW, allowed.as_str())
+            }
+            Self::InvalidCode {
+                challenge_id,
+                guesses_left,
+            } => {
+                tracing::info!(outcome = "invalid-code", %challenge_id, guesses_left);
+                Details::new(StatusCode::UNAUTHORIZED, "invalid-code", "The code is wrong")
+                    .member("guesses_left", json!(guesses_left))
+            }
+            Self::CodeExpired { challenge_id } => {
+                tracing::info!(outcome = "code-expired", %challenge_id);
+                Details::new(
+                    StatusCode::UNAUTHORIZED,
+                    "code-expired",
+                    "The code no longer works; ask for a new one",
+                )
+            }
+            Self::TooManyRequests { limit, retry_after } => {
+                tracing::info!(outcome = "too-many-requests", limit);
+                Details::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "too-many-requests",
+                    "Too many requests; try again later",
+                )
+                .retry_after(retry_after)
+            }
+            Self::MailUnavailable { cause } => {
+                tracing::warn!(outcome = "mail-unavailable", cause);
+                Details::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "mail-unavailable",
+                    "Mail cannot be sent now; try again",
+                )
+                .retry_after(MAIL_RETRY_AFTER)
+            }
+            Self::InternalError { cause } => {
+                tracing::error!(outcome = "internal-error", request_id, cause);
+                Details::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "internal-error",
+                    "Something went wrong on our side",
+                )
+                .member("request_id", json!(request_id))
+            }
+        };
+        details.into_response()
+    }
+}
+
+/// Problem details while they are put together.
+struct Details {
+    status: StatusCode,
+    members: Map<String, Value>,
+    headers: Vec<(HeaderName, String)>,
+}
+
+impl Details {
+    /// A problem whose `type` is `name` among the service's own.
+    fn new(status: StatusCode, name: &str, title: &str) -> Self {
+        Self::without_type(status, title).member("type", json!(format!("urn:email-verification:{name}")))
+    }
+
+    /// A problem that its status code describes in full (RFC 9457, 4.2.1).
+    fn without_type(status: StatusCode, title: &str) -> Self {
+        let details = Self {
+            status,
+            members: Map::new(),
+            headers: Vec::new(),
+        };
+        details
+            .member("type", json!("about:blank"))
+            .member("title", json!(title))
+            .member("status", json!(status.as_u16()))
+    }
+
+    fn member(mut self, name: &str, value: Value) -> Self {
+        self.members.insert(name.to_owned(), value);
+        self
+    }
+
+    fn header(mut self, name: HeaderName, value: &str) -> Self {
+        self.headers.push((name, value.to_string()));
+        self
+    }
+
+    fn retry_after(self, time: Duration) -> Self {
+        let seconds = time.whole_seconds();
+        self.member("retry_after", json!(seconds))
+            .header(header::RETRY_AFTER, &seconds.to_string())
+    }
+
+    fn into_response(self) -> Response<Body> {
+        let mut response = response::json(self.status, "application/problem+json", &Value::Object(self.members));
+        for (name, value) in self.headers {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(response: &Response<Body>) -> Value {
+        serde_json::from_slice(response.body()).expect("JSON")
+    }
+
+    fn challenge_id() -> ChallengeId {
+        ChallengeId::parse("7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e").expect("a UUID")
+    }
+
+    fn wrong_code() -> Problem {
+        let challenge_id = challenge_id();
+        Problem::InvalidCode {
+            challenge_id,
+            guesses_left: 4,
+        }
+    }
+
+    fn limited() -> Problem {
+        Problem::TooManyRequests {
+            limit: "source",
+            retry_after: Duration::seconds(9),
+        }
+    }
+
+    fn mail_unavailable() -> Problem {
+        let cause = "paused".to_owned();
+        Problem::MailUnavailable { cause }
+    }
+
+    #[test]
+    fn every_problem_has_the_status_and_type_of_the_contract() {
+        let challenge_id = challenge_id();
+        for (problem, status, name) in [
+            (
+                Problem::malformed("email is missing"),
+                400,
+                "urn:email-verification:malformed-request",
+            ),
+            (Problem::InvalidEmail, 422, "urn:email-verification:invalid-email"),
+            (
+                Problem::UnsupportedMediaType,
+                415,
+                "urn:email-verification:unsupported-media-type",
+            ),
+            (Problem::MethodNotAllowed { allowed: Method::GET }, 405, "about:blank"),
+            (wrong_code(), 401, "urn:email-verification:invalid-code"),
+            (
+                Problem::CodeExpired { challenge_id },
+                401,
+                "urn:email-verification:code-expired",
+            ),
+            (limited(), 429, "urn:email-verification:too-many-requests"),
+            (mail_unavailable(), 503, "urn:email-verification:mail-unavailable"),
+            (
+                Problem::internal("a cause"),
+                500,
+                "urn:email-verification:internal-error",
+            ),
+        ] {
+            let response = problem.respond("r");
+            assert_eq!(response.status(), status);
+            assert_eq!(body(&response)["type"], name);
+            assert_eq!(body(&response)["status"], status);
+            assert_eq!(response.headers()["content-type"], "application/problem+json");
+            assert_eq!(response.headers()["cache-control"], "no-store");
+        }
+    }
+
+    #[test]
+    fn extra_members_are_those_of_the_contract() {
+        let detail = Problem::malformed("email is missing").respond("r");
+        assert_eq!(body(&detail)["detail"], "email is missing");
+        assert_eq!(body(&wrong_code().respond("r"))["guesses_left"], 4);
+        let internal = Problem::internal("a cause").respond("r");
+        assert_eq!(body(&internal)["request_id"], "r");
+        assert!(!internal.body().to_vec().windows(7).any(|text| text == b"a cause"));
+        let method = Problem::MethodNotAllowed { allowed: Method::GET }.respond("r");
+        assert_eq!(method.headers()["allow"], "GET");
+        for (problem, seconds) in [(limited(), "9"), (mail_unavailable(), "1")] {
+            let response = problem.respond("r");
+            assert_eq!(response.headers()["retry-after"], seconds);
+            assert_eq!(body(&response)["retry_after"].to_string(), seconds);
+        }
+    }
+}

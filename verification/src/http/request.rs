@@ -1,0 +1,160 @@
+//! What a caller sent, read and checked.
+
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequestContext;
+use lambda_http::http::{Method, header};
+use lambda_http::request::RequestContext;
+use lambda_http::{Request, RequestExt};
+use serde_json::{Map, Value};
+
+use super::problem::Problem;
+use crate::rules::challenge_id::ChallengeId;
+use crate::rules::code::Code;
+use crate::rules::recipient::Recipient;
+use crate::rules::source::Source;
+
+/// The most bytes of a body. An address, a locale and an id fit ten times.
+const MAX_BODY_BYTES: usize = 8 * 1024;
+
+/// The members of a JSON body.
+pub struct JsonBody(Map<String, Value>);
+
+impl JsonBody {
+    /// Reads the JSON object in the body of a POST.
+    ///
+    /// # Errors
+    ///
+    /// A [`Problem`] for another method or media type, and for a body that is too long or no JSON object.
+    pub fn read(request: &Request) -> Result<Self, Problem> {
+        require(Method::POST, request)?;
+        if !has_json(request) {
+            return Err(Problem::UnsupportedMediaType);
+        }
+        if request.body().len() > MAX_BODY_BYTES {
+            return Err(Problem::malformed(format!(
+                "the body is longer than {MAX_BODY_BYTES} bytes"
+            )));
+        }
+        match serde_json::from_slice(request.body()) {
+            Ok(Value::Object(members)) => Ok(Self(members)),
+            Ok(_) => Err(Problem::malformed("the body is not a JSON object")),
+            Err(_) => Err(Problem::malformed("the body is not JSON")),
+        }
+    }
+
+    /// `email`, normalised.
+    ///
+    /// # Errors
+    ///
+    /// A [`Problem`] when it is missing, is no string, or is no address that SES can mail.
+    pub fn email(&self) -> Result<Recipient, Problem> {
+        Recipient::parse(self.required("email")?).map_err(|_| Problem::InvalidEmail)
+    }
+
+    /// `challenge_id`, if there is one. For request-code it is optional.
+    ///
+    /// # Errors
+    ///
+    /// A [`Problem`] when it is no UUID.
+    pub fn challenge_id(&self) -> Result<Option<ChallengeId>, Problem> {
+        let id = self.optional("challenge_id")?.map(ChallengeId::parse).transpose();
+        id.map_err(|_| Problem::malformed("challenge_id is not a UUID"))
+    }
+
+    /// `challenge_id`, which verify-code requires.
+    ///
+    /// # Errors
+    ///
+    /// A [`Problem`] when it is missing or no UUID.
+    pub fn required_challenge_id(&self) -> Result<ChallengeId, Problem> {
+        self.required("challenge_id")?;
+        self.challenge_id()?
+            .ok_or_else(|| Problem::malformed("challenge_id is missing"))
+    }
+
+    /// `code`, which has `digits` digits.
+    ///
+    /// # Errors
+    ///
+    /// A [`Problem`] when it is missing, is no string, or has another shape.
+    pub fn code(&self, digits: u8) -> Result<Code, Problem> {
+        let code = Code::parse(self.required("code")?, digits);
+        code.map_err(|_| Problem::malformed(format!("code is not {digits} digits")))
+    }
+
+    /// `locale`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// A [`Problem`] when it is no string.
+    pub fn locale(&self) -> Result<Option<&str>, Problem> {
+        self.optional("locale")
+    }
+
+    fn required(&self, name: &str) -> Result<&str, Problem> {
+        self.optional(name)?
+            .ok_or_else(|| Problem::malformed(format!("{name} is missing")))
+    }
+
+    /// A member that is null counts as left out, because many JSON libraries write it so.
+    fn optional(&self, name: &str) -> Result<Option<&str>, Problem> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(Problem::malformed(format!("{name} is not a string"))),
+        }
+    }
+}
+
+/// Checks the method. API Gateway has no route for other methods, but `cargo lambda watch` does.
+///
+/// # Errors
+///
+/// A [`Problem`] for any method but `allowed`.
+pub fn require(allowed: Method, request: &Request) -> Result<(), Problem> {
+    if request.method() == allowed {
+        Ok(())
+    } else {
+        Err(Problem::MethodNotAllowed { allowed })
+    }
+}
+
+/// The domain of the API that the request came to. API Gateway sets it, not the caller.
+#[must_use]
+pub fn domain(request: &Request) -> Option<&str> {
+    context(request)?.domain_name.as_deref()
+}
+
+/// The caller's address as API Gateway saw it.
+#[must_use]
+pub fn source(request: &Request) -> Option<Source> {
+    Source::parse(context(request)?.http.source_ip.as_deref()?)
+}
+
+/// The id that API Gateway gave the request. It is also in the access log and in the `apigw-requestid` header.
+#[must_use]
+pub fn id(request: &Request) -> &str {
+    let id = context(request).and_then(|context| context.request_id.as_deref());
+    id.unwrap_or("unknown")
+}
+
+/// The `Accept-Language` header.
+#[must_use]
+pub fn accept_language(request: &Request) -> Option<&str> {
+    request.headers().get(header::ACCEPT_LANGUAGE)?.to_str().ok()
+}
+
+fn context(request: &Request) -> Option<&ApiGatewayV2httpRequestContext> {
+    match request.request_context_ref()? {
+        RequestContext::ApiGatewayV2(context) => Some(context),
+        _ => None,
+    }
+}
+
+/// Whether the media type is `application/json` or another `+json`, whatever its parameters (RFC 6839, 3.1).
+fn has_json(request: &Request) -> bool {
+    let content_type = request.headers().get(header::CONTENT_TYPE);
+    content_type.and_then(|value| value.to_str().ok()).is_some_and(|value| {
+        let media_type = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        media_type == "application/json" || (media_type.starts_with("application/") && media_type.ends_with("+json"))
+    })
+}

@@ -1,0 +1,111 @@
+//! Every successful response, and the end of every request.
+
+use lambda_http::http::{HeaderValue, StatusCode, header};
+use lambda_http::{Body, Request, Response};
+use serde_json::{Value, json};
+use time::Duration;
+
+use super::problem::Problem;
+use super::request;
+use crate::keys::key_ring::{KEY_SET_MAX_AGE, KeySet};
+use crate::rules::challenge_id::ChallengeId;
+use crate::rules::recipient::Recipient;
+
+/// What a request achieved.
+#[derive(Debug)]
+pub enum Success {
+    /// A code was mailed. The log has said so already, when SES took the email.
+    Mailed(Mailed),
+    /// A code had already been mailed, and this is a repeat of the request for it.
+    AlreadyMailed(Mailed),
+    /// A code was right.
+    Verified {
+        /// The proven address.
+        recipient: Recipient,
+        /// The challenge.
+        challenge_id: ChallengeId,
+        /// The proof.
+        token: String,
+        /// How long the proof still lives.
+        expires_in: Duration,
+    },
+    /// The public keys of proofs.
+    KeySet(KeySet),
+}
+
+/// A challenge whose code is in the recipient's email.
+#[derive(Debug)]
+pub struct Mailed {
+    /// The challenge.
+    pub challenge_id: ChallengeId,
+    /// How long its code still works.
+    pub expires_in: Duration,
+    /// The time until another email may be requested.
+    pub resend_in: Duration,
+}
+
+/// Ends a request: logs its outcome and turns it into a response.
+#[must_use]
+pub fn respond(outcome: Result<Success, Problem>, request: &Request) -> Response<Body> {
+    match outcome {
+        Ok(success) => success.respond(),
+        Err(problem) => problem.respond(request::id(request)),
+    }
+}
+
+impl Success {
+    fn respond(self) -> Response<Body> {
+        match self {
+            Self::Mailed(mailed) => mailed.respond(),
+            Self::AlreadyMailed(mailed) => {
+                tracing::info!(outcome = "already-mailed", challenge_id = %mailed.challenge_id);
+                mailed.respond()
+            }
+            Self::Verified {
+                recipient,
+                challenge_id,
+                token,
+                expires_in,
+            } => {
+                tracing::info!(outcome = "verified", %challenge_id);
+                let body = json!({
+                    "email": recipient.as_str(),
+                    "token": token,
+                    "token_type": "JWT",
+                    "expires_in": expires_in.whole_seconds(),
+                });
+                json(StatusCode::OK, "application/json", &body)
+            }
+            Self::KeySet(keys) => {
+                let mut response = json(StatusCode::OK, "application/jwk-set+json", &json!(keys));
+                // The only response that anybody may keep.
+                let max_age = format!("public, max-age={}", KEY_SET_MAX_AGE.whole_seconds());
+                if let Ok(value) = HeaderValue::try_from(max_age) {
+                    response.headers_mut().insert(header::CACHE_CONTROL, value);
+                }
+                response
+            }
+        }
+    }
+}
+
+impl Mailed {
+    fn respond(&self) -> Response<Body> {
+        let body = json!({
+            "challenge_id": self.challenge_id.to_string(),
+            "expires_in": self.expires_in.whole_seconds(),
+            "resend_in": self.resend_in.whole_seconds(),
+        });
+        json(StatusCode::ACCEPTED, "application/json", &body)
+    }
+}
+
+/// A response with a JSON body that nobody may keep.
+pub(super) fn json(status: StatusCode, media_type: &'static str, body: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

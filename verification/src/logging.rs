@@ -1,0 +1,67 @@
+//! What may reach a log: this service's own lines, which contain no address, code, digest, token or body.
+//!
+//! The AWS SDK and the Lambda runtime log whole requests at their finer levels. Their lines are dropped at every level. Only
+//! the runtime's span is kept, which gives each line its `requestId`.
+
+use std::io;
+use std::process::ExitCode;
+
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry};
+
+const OWN_CRATES: [&str; 3] = ["request_code", "verification", "verify_code"];
+
+/// Starts logging to standard output, as Lambda's `AWS_LAMBDA_LOG_FORMAT` (`JSON` or text) and `AWS_LAMBDA_LOG_LEVEL`
+/// (`INFO` if unset) say.
+pub fn init() {
+    let variable = |name| std::env::var(name).unwrap_or_default();
+    let level = variable("AWS_LAMBDA_LOG_LEVEL").parse().unwrap_or(Level::INFO);
+    let json = variable("AWS_LAMBDA_LOG_FORMAT").eq_ignore_ascii_case("json");
+    subscriber(json, level, io::stdout).init();
+    // The message of a panic may quote the data at hand. Where it happened is enough to find it.
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(location, "a panic");
+    }));
+}
+
+/// Ends a function. Its error, if there is one, goes to the log.
+#[must_use]
+pub fn exit_code(outcome: Result<(), lambda_runtime::Error>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("the function cannot run: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The subscriber that [`init`] starts, writing to `writer`.
+pub fn subscriber<W>(json: bool, level: Level, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = if json {
+        Box::new(
+            lines
+                .json()
+                .flatten_event(true)
+                .with_filter(filter_fn(move |metadata| is_kept(metadata, level))),
+        )
+    } else {
+        Box::new(lines.with_filter(filter_fn(move |metadata| is_kept(metadata, level))))
+    };
+    tracing_subscriber::registry().with(lines)
+}
+
+fn is_kept(metadata: &Metadata, level: Level) -> bool {
+    let crate_name = metadata.target().split("::").next().unwrap_or_default();
+    let is_own = OWN_CRATES.contains(&crate_name);
+    *metadata.level() <= level && (is_own || (metadata.is_span() && crate_name == "lambda_runtime"))
+}

@@ -1,0 +1,144 @@
+//! What follows from a submitted code.
+
+use time::{Duration, UtcDateTime};
+
+use crate::rules::challenge::Challenge;
+use crate::rules::challenge_id::Digest;
+use crate::rules::condition::Condition;
+
+/// How long after its redemption the right code may be submitted again, so that a lost response costs nobody their sign-up.
+pub const REPEATABLE_FOR: Duration = Duration::minutes(1);
+
+/// What a guess is worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The address is proven.
+    Right {
+        /// When it was proven. A repeat gets the time of the first.
+        verified_at: UtcDateTime,
+    },
+    /// The code is wrong.
+    Wrong {
+        /// Guesses that the challenge still takes.
+        guesses_left: usize,
+    },
+    /// No challenge takes this guess: it is expired, unknown or used, or its guesses are gone.
+    Gone,
+}
+
+/// Judges a submitted code, whose digest is `guess`, by what the write of the guess found.
+///
+/// A failed write whose guess is the challenge's newest is a repeat, by the SDK or by the app after a lost response. It gets
+/// the verdict of the first: the right code for [`REPEATABLE_FOR`], a wrong code when it took the last guess. An earlier
+/// wrong code that is repeated after the guesses are gone learns that they are.
+#[must_use]
+pub fn judge(guess: &Digest, written: &Condition<Challenge>, max_guesses: usize, now: UtcDateTime) -> Verdict {
+    match written {
+        Condition::Held(challenge) if challenge.code_digest == *guess => Verdict::Right { verified_at: now },
+        Condition::Held(challenge) => Verdict::Wrong {
+            guesses_left: max_guesses.saturating_sub(challenge.guesses.len()),
+        },
+        Condition::Failed(challenge) if challenge.last_guess.as_ref() == Some(guess) => {
+            judge_repeat(challenge, challenge.code_digest == *guess, now)
+        }
+        Condition::Failed(_) => Verdict::Gone,
+    }
+}
+
+/// Judges the newest guess of a challenge, submitted once more.
+///
+/// The right code stays repeatable for its 60 s even when the challenge expires in between: whoever was in time keeps that.
+fn judge_repeat(challenge: &Challenge, is_right: bool, now: UtcDateTime) -> Verdict {
+    match challenge.last_guess_at {
+        Some(verified_at) if is_right && now - verified_at <= REPEATABLE_FOR => Verdict::Right { verified_at },
+        Some(_) if !is_right && now < challenge.expires_at => Verdict::Wrong { guesses_left: 0 },
+        _ => Verdict::Gone,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UtcDateTime = UtcDateTime::UNIX_EPOCH;
+    const SECOND: Duration = Duration::SECOND;
+    const MAX: usize = 5;
+
+    fn digest(text: &str) -> Digest {
+        Digest::from_item(text.to_owned())
+    }
+
+    fn challenge(guesses: &[&str]) -> Challenge {
+        Challenge {
+            guesses: guesses.iter().map(|text| digest(text)).collect(),
+            last_guess: guesses.last().map(|text| digest(text)),
+            last_guess_at: (!guesses.is_empty()).then_some(NOW),
+            ..Challenge::open(NOW - 100 * SECOND, 600 * SECOND, digest("right"))
+        }
+    }
+
+    fn taken(guesses: &[&str]) -> Verdict {
+        let guess = digest(guesses.last().expect("a guess"));
+        judge(&guess, &Condition::Held(challenge(guesses)), MAX, NOW)
+    }
+
+    fn refused(guesses: &[&str], guess: &str, now: UtcDateTime) -> Verdict {
+        judge(&digest(guess), &Condition::Failed(challenge(guesses)), MAX, now)
+    }
+
+    #[test]
+    fn a_taken_guess_is_right_or_counts_down() {
+        assert_eq!(taken(&["right"]), Verdict::Right { verified_at: NOW });
+        assert_eq!(taken(&["a"]), Verdict::Wrong { guesses_left: 4 });
+        assert_eq!(taken(&["a", "b", "c", "d"]), Verdict::Wrong { guesses_left: 1 });
+        assert_eq!(taken(&["a", "b", "c", "d", "e"]), Verdict::Wrong { guesses_left: 0 });
+    }
+
+    #[test]
+    fn the_right_code_is_repeatable_for_a_minute() {
+        assert_eq!(
+            refused(&["a", "right"], "right", NOW + 60 * SECOND),
+            Verdict::Right { verified_at: NOW }
+        );
+        assert_eq!(refused(&["a", "right"], "right", NOW + 61 * SECOND), Verdict::Gone);
+    }
+
+    #[test]
+    fn the_right_code_is_repeatable_although_the_challenge_expired_meanwhile() {
+        let mut used = challenge(&["right"]);
+        used.expires_at = NOW + 1 * SECOND;
+        let repeat = judge(&digest("right"), &Condition::Failed(used), MAX, NOW + 2 * SECOND);
+        assert_eq!(repeat, Verdict::Right { verified_at: NOW });
+    }
+
+    #[test]
+    fn a_used_challenge_takes_no_other_code() {
+        assert_eq!(refused(&["a", "right"], "b", NOW), Verdict::Gone);
+        assert_eq!(refused(&["a", "right"], "a", NOW), Verdict::Gone);
+    }
+
+    #[test]
+    fn after_the_last_guess_even_the_right_code_is_too_late() {
+        assert_eq!(refused(&["a", "b", "c", "d", "e"], "right", NOW), Verdict::Gone);
+        assert_eq!(refused(&["a", "b", "c", "d", "e"], "f", NOW), Verdict::Gone);
+    }
+
+    #[test]
+    fn a_repeat_of_the_last_guess_gets_its_answer_again() {
+        assert_eq!(
+            refused(&["a", "b", "c", "d", "e"], "e", NOW),
+            Verdict::Wrong { guesses_left: 0 }
+        );
+        assert_eq!(refused(&["a", "b", "c", "d", "e"], "a", NOW), Verdict::Gone);
+        assert_eq!(
+            refused(&["a", "b", "c", "d", "e"], "e", NOW + 600 * SECOND),
+            Verdict::Gone,
+            "expired"
+        );
+    }
+
+    #[test]
+    fn an_expired_challenge_is_gone() {
+        assert_eq!(refused(&[], "right", NOW + 600 * SECOND), Verdict::Gone);
+    }
+}

@@ -1,0 +1,29 @@
+//! The rules of the service. Pure: the time and the randomness are handed in, and nothing waits.
+//!
+//! In reading order:
+//!
+//! * [`recipient`]: a typed address becomes the normalised one that both functions agree on.
+//! * [`source`]: the caller's IP address, as far as a limit needs it.
+//! * [`challenge_id`]: what names a challenge, and a challenge's reference: its id, its recipient and its keys.
+//! * [`challenge`]: one attempt to prove one address, and until when it can be resumed.
+//! * [`code`]: the digits of a challenge, derived from it, and the digits that a person types.
+//! * [`challenge_to_mail`]: the challenge that a request is about, and whether to resume or replace it.
+//! * [`charge`]: the id by which a charge recognises its own repeat.
+//! * [`limits`]: how many emails and requests there may be, and when the next one may follow.
+//! * [`sent`]: what was mailed to a recipient, and which repeats of a request need no second email.
+//! * [`guess`]: what follows from a submitted code.
+//! * [`proof`]: what a right code is worth, a signed token that any backend can verify.
+//! * [`condition`]: how a conditional write ended.
+
+pub mod challenge;
+pub mod challenge_id;
+pub mod challenge_to_mail;
+pub mod charge;
+pub mod code;
+pub mod condition;
+pub mod guess;
+pub mod limits;
+pub mod proof;
+pub mod recipient;
+pub mod sent;
+pub mod source;

@@ -1,0 +1,182 @@
+//! The proof that a right code is worth: a signed JWT (RFC 7519) that any backend verifies without calling the service.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use time::{Duration, UtcDateTime};
+
+use crate::keys::proof_key::{ProofKey, SigningError};
+use crate::rules::challenge_id::ChallengeId;
+use crate::rules::recipient::Recipient;
+
+/// Who issues proofs, for whom, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProofRules {
+    /// `aud`: the backend that accepts them.
+    pub audience: String,
+    /// `iss`. None for the domain that a request came to.
+    pub issuer: Option<String>,
+    /// How long a proof lives.
+    pub lifetime: Duration,
+}
+
+/// A code that was right: whose, for which challenge, and when.
+pub struct Redemption<'a> {
+    /// The proven address.
+    pub recipient: &'a Recipient,
+    /// The challenge that it answered.
+    pub challenge_id: ChallengeId,
+    /// When it did. A repeat has the time of the first.
+    pub verified_at: UtcDateTime,
+}
+
+/// A token and its end.
+pub struct Proof {
+    /// The JWT. Return it; never log it.
+    pub token: String,
+    /// `exp`: when it ends.
+    pub expires_at: UtcDateTime,
+}
+
+/// The claims of a proof, in the order in which they are written. `email` and `email_verified` are those of an ID token
+/// (OIDC Core 1.0, 5.1), the others those of RFC 7519, 4.1. Times are epoch seconds.
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    sub: &'a str,
+    email: &'a str,
+    email_verified: bool,
+    jti: String,
+    iat: i64,
+    exp: i64,
+}
+
+impl ProofRules {
+    /// `iss`: the URL of the API, to which `/.well-known/jwks.json` can be appended. `domain` is the one that the request
+    /// came to; none is returned when the issuer depends on it and there is none.
+    #[must_use]
+    pub fn issuer(&self, domain: Option<&str>) -> Option<Cow<'_, str>> {
+        match &self.issuer {
+            Some(issuer) => Some(issuer.into()),
+            None => domain.map(|domain| format!("https://{domain}").into()),
+        }
+    }
+}
+
+impl Proof {
+    /// Signs the proof of a redemption with `key`, in the name of `issuer`.
+    ///
+    /// The signature is deterministic, so the same arguments make the same token, byte for byte. The proof can be returned
+    /// again although nobody keeps it.
+    ///
+    /// # Errors
+    ///
+    /// [`SigningError`] when the claims cannot be written.
+    pub fn sign(
+        key: &ProofKey,
+        rules: &ProofRules,
+        issuer: &str,
+        redemption: &Redemption,
+    ) -> Result<Self, SigningError> {
+        let address = redemption.recipient.as_str();
+        let expires_at = redemption.verified_at + rules.lifetime;
+        let token = key.sign(&Claims {
+            iss: issuer,
+            aud: &rules.audience,
+            sub: address,
+            email: address,
+            email_verified: true,
+            jti: redemption.challenge_id.to_string(),
+            iat: redemption.verified_at.unix_timestamp(),
+            exp: expires_at.unix_timestamp(),
+        })?;
+        Ok(Self { token, expires_at })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use data_encoding::BASE64URL_NOPAD;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000;
+    const ISSUER: &str = "https://verify.example.com";
+
+    fn key(byte: u8) -> ProofKey {
+        ProofKey::from_candidates([[byte; 32]]).expect("a key")
+    }
+
+    fn at(seconds: i64) -> UtcDateTime {
+        UtcDateTime::from_unix_timestamp(seconds).expect("a time")
+    }
+
+    fn rules(issuer: Option<&str>) -> ProofRules {
+        ProofRules {
+            audience: "api.example.com".to_owned(),
+            issuer: issuer.map(ToOwned::to_owned),
+            lifetime: Duration::minutes(10),
+        }
+    }
+
+    fn sign(key: &ProofKey, verified_at: i64) -> Proof {
+        let redemption = Redemption {
+            recipient: &Recipient::parse("kim@example.com").expect("a plain address"),
+            challenge_id: ChallengeId::parse("7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e").expect("a UUID"),
+            verified_at: at(verified_at),
+        };
+        Proof::sign(key, &rules(None), ISSUER, &redemption).expect("a proof")
+    }
+
+    fn part(token: &str, index: usize) -> Value {
+        let part = token.split('.').nth(index).expect("a part");
+        serde_json::from_slice(&BASE64URL_NOPAD.decode(part.as_bytes()).expect("base64url")).expect("JSON")
+    }
+
+    #[test]
+    fn the_claims_are_those_of_the_contract() {
+        let proof = sign(&key(1), NOW);
+        assert_eq!(proof.expires_at, at(NOW + 600));
+        let claims = json!({
+            "iss": ISSUER,
+            "aud": "api.example.com",
+            "sub": "kim@example.com",
+            "email": "kim@example.com",
+            "email_verified": true,
+            "jti": "7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e",
+            "iat": NOW,
+            "exp": NOW + 600,
+        });
+        assert_eq!(part(&proof.token, 1), claims);
+    }
+
+    #[test]
+    fn the_header_names_algorithm_and_key() {
+        let key = key(1);
+        let header = json!({ "typ": "JWT", "alg": "ES256", "kid": key.public().kid });
+        assert_eq!(part(&sign(&key, NOW).token, 0), header);
+    }
+
+    #[test]
+    fn the_same_proof_is_the_same_token() {
+        assert_eq!(sign(&key(1), NOW).token, sign(&key(1), NOW).token);
+        assert_ne!(sign(&key(1), NOW).token, sign(&key(1), NOW + 1).token);
+        assert_ne!(sign(&key(1), NOW).token, sign(&key(2), NOW).token);
+    }
+
+    #[test]
+    fn the_issuer_is_configured_or_the_domain() {
+        assert_eq!(
+            rules(Some(ISSUER)).issuer(Some("abc.example.com")).as_deref(),
+            Some(ISSUER)
+        );
+        let of_domain = rules(None);
+        assert_eq!(
+            of_domain.issuer(Some("abc.example.com")).as_deref(),
+            Some("https://abc.example.com")
+        );
+        assert_eq!(of_domain.issuer(None), None);
+    }
+}

@@ -1,0 +1,173 @@
+//! The recipient: a typed email address in the normalised form that both functions agree on.
+
+use std::fmt;
+
+use email_address::{EmailAddress, Options};
+
+/// The most octets of an address: an SMTP path takes 256 with its angle brackets (RFC 5321, 4.5.3.1.3).
+const MAX_ADDRESS_BYTES: usize = 254;
+
+/// The normalised address. It is mailed, it is part of every item's name, and the proof states it.
+///
+/// The local part is lower case as well, although RFC 5321 lets a host tell `Kim@` from `kim@`. The address that is mailed
+/// is exactly the one that is proven, so such a host cannot turn one person's mailbox into another person's proof.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Recipient(String);
+
+/// Not an address that SES can mail.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an address that SES can mail")]
+pub struct InvalidEmail;
+
+impl Recipient {
+    /// Normalises a typed address: trims it, writes the domain as lower-case ASCII (IDNA, UTS #46) and the local part in
+    /// lower case, and keeps a `+tag`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidEmail`] for what SES cannot mail:
+    ///
+    /// * a local part that is no plain ASCII dot-atom (RFC 5322, 3.2.3; SES supports no SMTPUTF8) or is over 64 octets;
+    /// * a domain that is no host name of at least two labels, or is an IP address;
+    /// * a display name, or an address of over 254 octets.
+    pub fn parse(typed: &str) -> Result<Self, InvalidEmail> {
+        let (local, domain) = typed.trim().rsplit_once('@').ok_or(InvalidEmail)?;
+        // The parser below also accepts quoted strings and UTF-8, which SES does not. Something that looks like an encoded
+        // word (RFC 2047) could be decoded on its way and become another address.
+        if !local.bytes().all(is_atom_or_dot) || local.contains("=?") {
+            return Err(InvalidEmail);
+        }
+        let domain = idna::domain_to_ascii_strict(domain).map_err(|_| InvalidEmail)?;
+        let looks_like_ipv4 = domain
+            .rsplit('.')
+            .next()
+            .is_some_and(|top_level| top_level.bytes().all(|byte| byte.is_ascii_digit()));
+        let address = format!("{}@{domain}", local.to_ascii_lowercase());
+        if looks_like_ipv4 || address.len() > MAX_ADDRESS_BYTES {
+            return Err(InvalidEmail);
+        }
+        let options = Options::default()
+            .with_required_tld()
+            .without_domain_literal()
+            .without_display_text();
+        EmailAddress::parse_with_options(&address, options).map_err(|_| InvalidEmail)?;
+        Ok(Self(address))
+    }
+
+    /// The address as text. Mail it or return it to its owner; never log it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+/// `atext` of RFC 5322, 3.2.3, or a dot.
+fn is_atom_or_dot(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&byte)
+}
+
+/// Hides the address, so that no log or panic message can carry it.
+impl fmt::Debug for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Recipient(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn normalised(typed: &str) -> Result<String, InvalidEmail> {
+        Recipient::parse(typed).map(|recipient| recipient.0)
+    }
+
+    #[test]
+    fn an_address_is_trimmed_and_lowered_and_keeps_its_tag() {
+        for (typed, expected) in [
+            ("kim@example.com", "kim@example.com"),
+            (" Kim+App@Example.COM\n", "kim+app@example.com"),
+            ("kim\u{40}bücher.example", "kim@xn--bcher-kva.example"),
+            ("kim@한국.example", "kim@xn--3e0b707e.example"),
+            ("kim@EXAMPLE。com", "kim@example.com"),
+            ("o'hara/x=y@sub.example.co.kr", "o'hara/x=y@sub.example.co.kr"),
+        ] {
+            assert_eq!(normalised(typed).as_deref(), Ok(expected), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn what_ses_cannot_mail_is_refused() {
+        let long_local = format!("{}@example.com", "a".repeat(65));
+        let long_label = format!("kim@{}.com", "a".repeat(64));
+        let long_domain = format!("kim@{}com", "abcdefgh.".repeat(28));
+        for typed in [
+            "",
+            "@",
+            "kim",
+            "kim@",
+            "@example.com",
+            "kim@localhost",
+            "kim@example.com.",
+            "kim@exa mple.com",
+            "kim@-example.com",
+            "kim@exa_mple.com",
+            "kim@example..com",
+            "kim@192.0.2.1",
+            "kim@[192.0.2.1]",
+            "kim@example.123",
+            ".kim@example.com",
+            "kim.@example.com",
+            "k..im@example.com",
+            "k im@example.com",
+            "김@example.com",
+            "\"kim\"@example.com",
+            "\"k im\"@example.com",
+            "kim(comment)@example.com",
+            "Kim <kim@example.com>",
+            "<kim@example.com>",
+            "kim@example.com,lee@example.com",
+            "kim@example.com\r\nBcc: lee@example.com",
+            "kim\0@example.com",
+            "kim@exam\0ple.com",
+            "kim@lee@example.com",
+            "=?utf-8?q?lee=40example.org?=@example.com",
+            &long_local,
+            &long_label,
+            &long_domain,
+        ] {
+            assert_eq!(normalised(typed), Err(InvalidEmail), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn the_debug_form_shows_no_address() {
+        let recipient = Recipient::parse("kim@example.com").expect("a plain address");
+        assert_eq!(format!("{recipient:?}"), "Recipient(…)");
+    }
+
+    proptest! {
+        /// An app may send back the address from a response. Both functions then mean the same recipient.
+        #[test]
+        fn normalising_twice_changes_nothing(typed in r"\PC{0,20}@\PC{0,20}|[A-Za-z.+'-]{1,10}@[a-zA-Zé한.]{1,12}\.[a-zA-Z]{2,5}") {
+            if let Ok(once) = normalised(&typed) {
+                prop_assert_eq!(normalised(&once), Ok(once.clone()));
+                prop_assert!(once.is_ascii() && once.len() <= MAX_ADDRESS_BYTES);
+                prop_assert!(!once.contains(char::is_whitespace) && !once.contains(char::is_uppercase));
+            }
+        }
+
+        /// However an address is typed, request-code and verify-code see one recipient.
+        #[test]
+        fn case_and_white_space_make_no_difference(local in "[a-z][a-z0-9+]{0,10}", domain in r"[a-z]{1,8}\.(com|kr|example)", upper in any::<bool>(), left in r"[ \t\n\u{3000}]{0,3}", right in r"[ \t\n]{0,3}") {
+            let plain = format!("{local}@{domain}");
+            let typed = if upper { plain.to_uppercase() } else { plain.clone() };
+            prop_assert_eq!(normalised(&format!("{left}{typed}{right}")), Ok(plain));
+        }
+    }
+}
