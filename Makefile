@@ -4,11 +4,11 @@ help:
 	@echo "make run    run the service on this machine, with a local AWS and an inbox"
 	@echo "make test   run the tests"
 	@echo "make lint   check format, code, documentation and template"
-	@echo "make smoke  run the service and use it once: ask, read the mail, hand in"
+	@echo "make smoke  run the service and use it once, from the request to the proof"
 	@echo "make e2e    build and deploy with SAM to a local AWS that enforces IAM, and test the stack"
 
 run: setup
-	@.venv/bin/python local/run.py
+	@.venv/bin/python -m local.run
 
 test:
 	@cargo test --locked --workspace
@@ -20,13 +20,13 @@ lint: setup
 	.venv/bin/ruff check local tests/api
 	.venv/bin/ruff format --check local tests/api
 	cargo build --locked --bins
-	.venv/bin/python local/lint_template.py
+	.venv/bin/python -m local.lint_template
 
 e2e: setup
-	@.venv/bin/python local/e2e.py
+	@.venv/bin/python -m local.e2e
 
 smoke: setup
-	@.venv/bin/python local/smoke.py
+	@.venv/bin/python -m local.smoke
 
 setup:
 	@local/setup.sh

@@ -17,20 +17,17 @@ import uuid
 import zipfile
 from pathlib import Path
 
+from local.lint_template import as_list, routes, translated
+from local.service import ROOT, STACK, TOOLS, Failure, Ports, Service, say
+from tests.api.backends import Backend
+from tests.api.client import Api, Inbox
+from tests.api.test_proof import AUDIENCE, claims, header
+
 # Ports of its own, so that it runs beside `make run`.
-os.environ |= {"API_PORT": "29000", "AWS_PORT": "24566", "SMTP_PORT": "21025", "INBOX_PORT": "21080"}
-
-import run  # noqa: E402
-from lint_template import as_list, routes, translated  # noqa: E402
-
-sys.path.append(str(run.ROOT / "tests" / "api"))
-from backends import Backend  # noqa: E402
-from conftest import Api, Inbox  # noqa: E402
-from test_proof import AUDIENCE, claims, header  # noqa: E402
-
+SERVICE = Service(Ports(api=29000, aws=24566, smtp=21025, inbox=21080))
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
 KEY_SET = ".well-known/jwks.json"
-BUILT = run.ROOT / ".aws-sam" / "build"
+BUILT = ROOT / ".aws-sam" / "build"
 # As short as they may be: the suite waits for both to end.
 PARAMETERS = {"Architecture": ARCHITECTURE, "ResendPauseSeconds": 30, "ProofLifetimeMinutes": 2}
 
@@ -45,27 +42,27 @@ NOT_ENFORCED = {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 
 def build():
-    run.say(f"Building both functions with SAM for {ARCHITECTURE} (some minutes) …")
+    say(f"Building both functions with SAM for {ARCHITECTURE} (some minutes) …")
     begun = time.monotonic()
-    command = [run.TOOLS / "sam", "build", "--parameter-overrides", f"Architecture={ARCHITECTURE}"]
-    if subprocess.run([str(part) for part in command], cwd=run.ROOT, env=run.environment()).returncode:
-        raise run.Failure("`sam build` failed; see above.")
+    command = [TOOLS / "sam", "build", "--parameter-overrides", f"Architecture={ARCHITECTURE}"]
+    if subprocess.run([str(part) for part in command], cwd=ROOT, env=SERVICE.environment()).returncode:
+        raise Failure("`sam build` failed; see above.")
     print(f"Built in {time.monotonic() - begun:.0f} s.")
     for function in ("RequestCode", "VerifyCode"):
-        path = run.STATE / f"{function}.zip"
+        path = SERVICE.state / f"{function}.zip"
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.write(BUILT / function / "bootstrap", "bootstrap")
         print(f"{function}: {path.stat().st_size / 1e6:.2f} MB zipped")
 
 
 def physical_ids():
-    resources = run.aws_client("cloudformation").describe_stack_resources(StackName=run.STACK)["StackResources"]
+    resources = SERVICE.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
     return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
 
 
 def connect_routes(ids):
     """The emulator does not import the routes that SAM writes into the API's body, so they are made from it here."""
-    api, functions = run.aws_client("apigatewayv2"), run.aws_client("lambda")
+    api, functions = SERVICE.client("apigatewayv2"), SERVICE.client("lambda")
     for route, function in routes(translated()["Resources"]).items():
         arn = functions.get_function_configuration(FunctionName=ids[function])["FunctionArn"]
         integration = api.create_integration(
@@ -79,7 +76,7 @@ def widen_mail_permission(ids):
 
     That the template names these two, `make lint` asserts; here only the action is enforced.
     """
-    iam, role = run.aws_client("iam"), ids["RequestCodeRole"]
+    iam, role = SERVICE.client("iam"), ids["RequestCodeRole"]
     policy = iam.get_role_policy(RoleName=role, PolicyName="request-code")["PolicyDocument"]
     for statement in policy["Statement"]:
         if statement["Action"] == "ses:SendEmail":
@@ -88,27 +85,27 @@ def widen_mail_permission(ids):
 
 
 def run_suite(ids, api_url):
-    run.say("Running the suite …")
-    command = [run.TOOLS / "pytest", "-q", "-p", "no:cacheprovider", "tests/api"]
-    environment = os.environ | {"API_URL": api_url, "INBOX_URL": run.INBOX}
-    if subprocess.run([str(part) for part in command], cwd=run.ROOT, env=environment).returncode:
+    say("Running the suite …")
+    command = [TOOLS / "pytest", "-q", "-p", "no:cacheprovider", "tests/api"]
+    environment = os.environ | {"API_URL": api_url, "INBOX_URL": SERVICE.inbox}
+    if subprocess.run([str(part) for part in command], cwd=ROOT, env=environment).returncode:
         for group in ("RequestCodeLog", "VerifyCodeLog"):
-            for event in run.aws_client("logs").filter_log_events(logGroupName=ids[group])["events"]:
+            for event in SERVICE.client("logs").filter_log_events(logGroupName=ids[group])["events"]:
                 print(event["message"])
-        raise run.Failure("The suite failed; see above.")
+        raise Failure("The suite failed; see above.")
 
 
 def proof_of(api, inbox, challenge=None):
-    """The answer to a right code, for a challenge of `ask_one` or a new one."""
-    email, challenge_id = challenge or ask_one(api)
-    answer = api.hand_in(email, challenge_id, inbox.code(email))
-    assert answer.status == 200, answer.text
-    return answer.body
+    """The response to a right code, for a challenge of `request_one` or a new one."""
+    email, challenge_id = challenge or request_one(api)
+    response = api.verify_code(email, challenge_id, inbox.code(email))
+    assert response.status == 200, response.text
+    return response.body
 
 
-def ask_one(api):
+def request_one(api):
     email = f"{uuid.uuid4().hex}@example.com"
-    return email, api.ask(email).body["challenge_id"]
+    return email, api.request_code(email).body["challenge_id"]
 
 
 def check_default_issuer(ids, api, inbox):
@@ -122,10 +119,10 @@ def rotate(ids, api, inbox):
 
     The new version comes into force after 15 minutes, which tests/service waits for on a clock of its own.
     """
-    run.say("Rotating the secret …")
-    before, first, second = proof_of(api, inbox), ask_one(api), ask_one(api)
+    say("Rotating the secret …")
+    before, first, second = proof_of(api, inbox), request_one(api), request_one(api)
     (old_key,) = api.get(KEY_SET).body["keys"]
-    secrets = run.aws_client("secretsmanager")
+    secrets = SERVICE.client("secretsmanager")
     password = secrets.get_random_password(PasswordLength=64, ExcludePunctuation=True)["RandomPassword"]
     secrets.put_secret_value(SecretId=ids["Secret"], SecretString=password)
     proofs = [before, proof_of(api, inbox, first)]
@@ -163,14 +160,14 @@ def permissions(policy):
 
 
 def call(api, function):
-    """The answer to a request that takes the function through all its calls."""
+    """The response to a request that takes the function through all its calls."""
     email = f"{uuid.uuid4().hex}@example.com"
-    return api.ask(email) if function == "RequestCode" else api.hand_in(email, str(uuid.uuid4()), "123456")
+    return api.request_code(email) if function == "RequestCode" else api.verify_code(email, str(uuid.uuid4()), "123456")
 
 
 def start_anew(function):
     """Lets the next request find no running instance, so that it sees the role as it is now."""
-    client = run.aws_client("lambda")
+    client = SERVICE.client("lambda")
     variables = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
     variables["STARTED_ANEW"] = str(uuid.uuid4())
     client.update_function_configuration(FunctionName=function, Environment={"Variables": variables})
@@ -185,7 +182,7 @@ def denied(text):
 def cause_in_log(group, since):
     """Why the function failed, as its log says."""
     for _ in range(30):
-        events = run.aws_client("logs").filter_log_events(logGroupName=group, startTime=since)["events"]
+        events = SERVICE.client("logs").filter_log_events(logGroupName=group, startTime=since)["events"]
         for event in reversed(events):
             if cause := denied(event["message"]):
                 return cause
@@ -194,8 +191,8 @@ def cause_in_log(group, since):
 
 
 def prove_permissions(ids, api):
-    run.say("Taking each permission from its role …")
-    iam = run.aws_client("iam")
+    say("Taking each permission from its role …")
+    iam = SERVICE.client("iam")
     rows, failed = [], False
     for function, group in (("RequestCode", "RequestCodeLog"), ("VerifyCode", "VerifyCodeLog")):
         role = ids[f"{function}Role"]
@@ -209,35 +206,35 @@ def prove_permissions(ids, api):
                 iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(rest))
                 start_anew(ids[function])
                 since = int(time.time() * 1_000)
-                answer = call(api, function)
-                # A function that cannot start says so in its answer here, any other in its log.
-                cause = denied(answer.text) or cause_in_log(ids[group], since)
+                response = call(api, function)
+                # A function that cannot start says so in its response here, any other in its log.
+                cause = denied(response.text) or cause_in_log(ids[group], since)
                 iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy))
                 start_anew(ids[function])
-                failed |= answer.status < 500 or call(api, function).status != expected
+                failed |= response.status < 500 or call(api, function).status != expected
                 failed |= cause is None or not cause.startswith(CALLS[action])
-                rows.append((action, function, f"{answer.status}: {cause}"))
+                rows.append((action, function, f"{response.status}: {cause}"))
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     print(f"{'permission':{widths[0]}}  {'needed by':{widths[1]}}  what fails without it")
     for permission, function, outcome in rows:
         print(f"{permission:{widths[0]}}  {function:{widths[1]}}  {outcome}")
     if failed:
-        raise run.Failure("A permission is missing, or one is left that nothing needs.")
+        raise Failure("A permission is missing, or one is left that nothing needs.")
 
 
-def test_the_stack(processes):
+def test_the_stack():
     begun = time.monotonic()
     build()
-    run.start_aws_and_inbox(processes, AUTH="true")
-    run.deploy(BUILT / "template.yaml", **PARAMETERS)
+    SERVICE.start_aws_and_inbox(AUTH="true")
+    SERVICE.deploy(BUILT / "template.yaml", **PARAMETERS)
     ids = physical_ids()
     connect_routes(ids)
     widen_mail_permission(ids)
-    api_url = f"{run.AWS}/_aws/execute-api/{ids['Api']}/$default"
-    api, inbox = Api(api_url), Inbox(run.INBOX)
+    api_url = f"{SERVICE.aws}/_aws/execute-api/{ids['Api']}/$default"
+    api, inbox = Api(api_url), Inbox(SERVICE.inbox)
     check_default_issuer(ids, api, inbox)
     # The domain of the local API has no address here, so backends could not fetch its keys.
-    run.deploy(BUILT / "template.yaml", **PARAMETERS, ProofIssuer=api_url)
+    SERVICE.deploy(BUILT / "template.yaml", **PARAMETERS, ProofIssuer=api_url)
     run_suite(ids, api_url)
     rotate(ids, api, inbox)
     prove_permissions(ids, api)
@@ -245,4 +242,4 @@ def test_the_stack(processes):
 
 
 if __name__ == "__main__":
-    sys.exit(run.attended(test_the_stack))
+    sys.exit(SERVICE.attend(test_the_stack))

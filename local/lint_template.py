@@ -16,8 +16,8 @@ from samtranslator.public.translator import ManagedPolicyLoader
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
-ROOT = Path(__file__).resolve().parent.parent
-TOOLS = Path(sys.executable).parent
+from local.service import ROOT, TOOLS
+
 TEMPLATE = ROOT / "template.yaml"
 ENVIRONMENT = os.environ | {"AWS_DEFAULT_REGION": "ap-northeast-2", "SAM_CLI_TELEMETRY": "0"}
 

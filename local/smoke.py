@@ -1,4 +1,4 @@
-"""Uses the service that `make run` starts as a person would: asks, reads the mail in the inbox, hands the code in.
+"""Uses the service that `make run` starts as a person would: requests a code, reads the email, sends the code back.
 
 The curl lines are those that `make run` prints. Afterwards the table and the log are searched for what must not be
 in them, and what was started must be gone.
@@ -15,27 +15,26 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.request
 from pathlib import Path
 
-from run import ROOT, aws_client
-
-sys.path.append(str(ROOT / "tests" / "api"))
-from backends import Backend  # noqa: E402
+from local.service import Ports, Service
+from tests.api.backends import Backend
+from tests.api.client import Inbox
 
 # Ports of its own, so that it runs beside `make run`.
-PORTS = {"API_PORT": "19000", "AWS_PORT": "14566", "SMTP_PORT": "11025", "INBOX_PORT": "11080"}
+PORTS = Ports(api=19000, aws=14566, smtp=11025, inbox=11080)
+SERVICE = Service(PORTS)
 ADDRESS = "kim@example.com"
 
 
-class Service:
+class MakeRun:
     """`make run`, and what it printed."""
 
     def __init__(self):
         self.lines = []
         self.process = subprocess.Popen(
             ["make", "--no-print-directory", "run"],
-            env=os.environ | PORTS,
+            env=os.environ | {Ports.variable(name): str(port) for name, port in PORTS.items()},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -75,27 +74,14 @@ def curl(line):
     return status, head.lower(), json.loads(body)
 
 
-def inbox(path):
-    url = f"http://127.0.0.1:{PORTS['INBOX_PORT']}{path}"
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return answer.read().decode()
-
-
 def only_mail():
-    """Subject, text and HTML of the one mail in the inbox."""
-    for _ in range(50):
-        messages = json.loads(inbox("/messages/"))["messages"]
-        if messages:
-            break
-        time.sleep(0.1)
-    assert len(messages) == 1, messages
-    message = messages[0]
-    assert message["recipients"]["to"] == [ADDRESS], message
-    return message["subject"], inbox(f"/messages/{message['id']}.plain"), inbox(f"/messages/{message['id']}.html")
+    """The one email to the address."""
+    (mail,) = Inbox(SERVICE.inbox).mails(ADDRESS)
+    return mail
 
 
 def table():
-    client = aws_client("dynamodb", f"http://127.0.0.1:{PORTS['AWS_PORT']}")
+    client = SERVICE.client("dynamodb")
     (name,) = client.list_tables()["TableNames"]
     return client.scan(TableName=name)["Items"]
 
@@ -105,19 +91,20 @@ def expect(what, found, expected):
     print(f"ok  {what}", flush=True)
 
 
-def problem(answer):
-    status, head, body = answer
+def problem(response):
+    status, head, body = response
     assert "content-type: application/problem+json" in head, head
     return f"{status} {body['type'].removeprefix('urn:email-verification:')}"
 
 
-def use(service):
-    request_line, verify_line = service.curl_line("request-code"), service.curl_line("verify-code")
+def use(run):
+    request_line, verify_line = run.curl_line("request-code"), run.curl_line("verify-code")
     status, head, asked = curl(request_line)
     expect("a code can be asked for", (status, asked["expires_in"], asked["resend_in"]), (202, 600, 60))
-    expect("answers are not stored", "cache-control: no-store" in head, True)
+    expect("responses are not stored", "cache-control: no-store" in head, True)
 
-    subject, text, html = only_mail()
+    mail = only_mail()
+    subject, text, html = mail["subject"], mail["plain"], mail["html"]
     code = re.match(r"[0-9]{6}\b", subject).group()
     expect("the subject is Korean, the code first", subject, f"{code} 예시 앱 인증번호")
     expect("so is the text", text.startswith(code) and "인증번호" in text, True)
@@ -128,29 +115,29 @@ def use(service):
     status, _, again = curl(resumed)
     expect("a repeat is answered as the first", (status, again["challenge_id"]), (202, asked["challenge_id"]))
 
-    def hand_in(code):
+    def submit(code):
         return curl(verify_line.replace("CHALLENGE_ID", asked["challenge_id"]).replace("CODE", code))
 
     wrong = "000000" if code != "000000" else "000001"
-    refused = hand_in(wrong)
+    refused = submit(wrong)
     expect("a wrong code is refused", (problem(refused), refused[2]["guesses_left"]), ("401 invalid-code", 4))
-    status, _, right = hand_in(f"{code[:3]} {code[3:]}")
+    status, _, right = submit(f"{code[:3]} {code[3:]}")
     expect("the right one is accepted", (status, right["email"]), (200, ADDRESS))
-    status, _, again = hand_in(code)
+    status, _, again = submit(code)
     expect("a repeat gets the same proof", (status, again["token"]), (200, right["token"]))
-    status, head, keys = curl(service.curl_line(".well-known/jwks.json"))
+    status, head, keys = curl(run.curl_line(".well-known/jwks.json"))
     expect("the public keys may be kept", (status, "cache-control: public, max-age=300" in head), (200, True))
     expect("one key is published", len(keys["keys"]), 1)
     with tempfile.TemporaryDirectory() as folder:
-        api = f"http://127.0.0.1:{PORTS['API_PORT']}"
-        checked = Backend("python", Path(folder)).check(right["token"], issuer=api, audience="email-verification")
+        backend = Backend("python", Path(folder))
+        checked = backend.check(right["token"], issuer=SERVICE.api, audience="email-verification")
     expect("a backend accepts the proof", checked, [{"email": ADDRESS}])
-    expect("another code comes too late", problem(hand_in(wrong)), "401 code-expired")
-    odd = hand_in(code + "' -H 'X-Forwarded-Proto: !!' -H 'X-Name: 한국' -d '{}")
+    expect("another code comes too late", problem(submit(wrong)), "401 code-expired")
+    odd = submit(code + "' -H 'X-Forwarded-Proto: !!' -H 'X-Name: 한국' -d '{}")
     expect("odd headers are survived", problem(odd), "400 malformed-request")
-    expect("one mail was sent", only_mail()[0], subject)
+    expect("one mail was sent", only_mail()["subject"], subject)
 
-    items, log = json.dumps(table()), service.text().partition("The functions' log follows")[2]
+    items, log = json.dumps(table()), run.text().partition("The functions' log follows")[2]
     kinds = sorted(item["pk"]["S"].partition("#")[0] for item in table())
     expect("the table has its items", kinds, ["challenge", "recipient", "source"])
     expect("the log tells what happened", all(word in log for word in ("mailed", "invalid-code", "verified")), True)
@@ -165,19 +152,19 @@ def expect_nothing_left():
     for name, port in PORTS.items():
         with socket.socket() as probe:
             probe.settimeout(1)
-            expect(f"{name} is free again", probe.connect_ex(("127.0.0.1", int(port))) != 0, True)
-    expect("no state is left", os.path.exists(f".local/{PORTS['API_PORT']}"), False)
+            expect(f"port {port} ({name}) is free again", probe.connect_ex(("127.0.0.1", port)) != 0, True)
+    expect("no state is left", SERVICE.state.exists(), False)
 
 
 def main():
-    service = Service()
+    run = MakeRun()
     try:
-        service.wait_until_ready()
-        use(service)
+        run.wait_until_ready()
+        use(run)
     finally:
-        service.press_ctrl_c()
+        run.press_ctrl_c()
     expect_nothing_left()
-    print("The service works: asked, mailed, handed in.")
+    print("The service works: a code was requested, mailed and verified.")
 
 
 if __name__ == "__main__":

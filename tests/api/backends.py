@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-# Each reads tokens from standard input and answers, for each, the address it proves or the error it is refused with.
+# Each reads tokens from standard input. For each token it prints the address that it proves, or why it is refused.
 PYTHON = """
 import json, sys
 from snippet import proven_address
@@ -34,15 +34,15 @@ import { provenAddress } from "./snippet.mjs";
 
 const used = new Set();
 const useOnce = async ({ jti, email }) => !used.has(`${jti} ${email}`) && Boolean(used.add(`${jti} ${email}`));
-const answers = [];
+const responses = [];
 for (const token of JSON.parse(readFileSync(0, "utf8"))) {
   try {
-    answers.push({ email: await provenAddress(token, useOnce) });
+    responses.push({ email: await provenAddress(token, useOnce) });
   } catch (error) {
-    answers.push({ refused: `${error.code ?? error.name}: ${error.message}` });
+    responses.push({ refused: `${error.code ?? error.name}: ${error.message}` });
   }
 }
-console.log(JSON.stringify(answers));
+console.log(JSON.stringify(responses));
 """
 
 

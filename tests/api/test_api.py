@@ -12,7 +12,7 @@ def wrong_codes(code):
 
 
 def test_a_korean_mail_is_requested_and_its_code_accepted_once(api, inbox, address):
-    asked = api.ask(address, locale="ko")
+    asked = api.request_code(address, locale="ko")
     assert asked.status == 202
     assert asked.headers["cache-control"] == "no-store"
     assert sorted(asked.body) == ["challenge_id", "expires_in", "resend_in"]
@@ -20,11 +20,11 @@ def test_a_korean_mail_is_requested_and_its_code_accepted_once(api, inbox, addre
     code = inbox.code(address)
     assert mail["subject"].startswith(f"{code} ") and mail["subject"].endswith("인증번호")
     assert mail["plain"].startswith(code) and code in mail["html"]
-    right = api.hand_in(address, asked.body["challenge_id"], code)
+    right = api.verify_code(address, asked.body["challenge_id"], code)
     assert (right.status, right.body["email"]) == (200, address)
-    again = api.hand_in(address, asked.body["challenge_id"], code)
+    again = api.verify_code(address, asked.body["challenge_id"], code)
     assert (again.status, again.body["token"]) == (200, right.body["token"])
-    other = api.hand_in(address, asked.body["challenge_id"], wrong_codes(code)[0])
+    other = api.verify_code(address, asked.body["challenge_id"], wrong_codes(code)[0])
     assert other.problem() == "401 code-expired"
 
 
@@ -34,20 +34,20 @@ def test_the_language_may_come_from_the_header(api, inbox, address):
 
 
 def test_wrong_codes_count_down_until_the_right_one_is_too_late(api, inbox, address):
-    id = api.ask(address).body["challenge_id"]
+    id = api.request_code(address).body["challenge_id"]
     code = inbox.code(address)
     for left, wrong in zip((4, 3, 2, 1, 0), wrong_codes(code), strict=False):
-        answer = api.hand_in(address, id, wrong)
-        assert (answer.problem(), answer.body["guesses_left"]) == ("401 invalid-code", left)
-    assert api.hand_in(address, id, code).problem() == "401 code-expired"
+        response = api.verify_code(address, id, wrong)
+        assert (response.problem(), response.body["guesses_left"]) == ("401 invalid-code", left)
+    assert api.verify_code(address, id, code).problem() == "401 code-expired"
 
 
 def test_a_repeat_mails_nothing_and_a_stranger_has_to_wait(api, inbox, address):
     own_id = str(uuid.uuid4())
-    assert api.ask(address, challenge_id=own_id.upper()).body["challenge_id"] == own_id
-    repeat = api.ask(address, challenge_id=own_id)
+    assert api.request_code(address, challenge_id=own_id.upper()).body["challenge_id"] == own_id
+    repeat = api.request_code(address, challenge_id=own_id)
     assert (repeat.status, repeat.body["challenge_id"]) == (202, own_id)
-    refused = api.ask(address)
+    refused = api.request_code(address)
     assert refused.problem() == "429 too-many-requests"
     assert 0 < refused.body["retry_after"] <= 60
     assert refused.headers["retry-after"] == str(refused.body["retry_after"])
@@ -55,32 +55,32 @@ def test_a_repeat_mails_nothing_and_a_stranger_has_to_wait(api, inbox, address):
 
 
 def test_a_resend_mails_the_same_code_and_refills_no_guess(api, inbox, address):
-    asked = api.ask(address).body
+    asked = api.request_code(address).body
     code = inbox.code(address)
-    assert api.hand_in(address, asked["challenge_id"], wrong_codes(code)[0]).body["guesses_left"] == 4
+    assert api.verify_code(address, asked["challenge_id"], wrong_codes(code)[0]).body["guesses_left"] == 4
     time.sleep(asked["resend_in"] + 1)
-    resent = api.ask(address, challenge_id=asked["challenge_id"])
+    resent = api.request_code(address, challenge_id=asked["challenge_id"])
     assert (resent.status, resent.body["challenge_id"]) == (202, asked["challenge_id"])
     assert resent.body["expires_in"] < asked["expires_in"]
     assert inbox.code(address, count=2) == code
-    assert api.hand_in(address, asked["challenge_id"], wrong_codes(code)[1]).body["guesses_left"] == 3
-    assert api.hand_in(address, asked["challenge_id"], code).status == 200
+    assert api.verify_code(address, asked["challenge_id"], wrong_codes(code)[1]).body["guesses_left"] == 3
+    assert api.verify_code(address, asked["challenge_id"], code).status == 200
 
 
 def test_an_address_is_normalised(api, inbox, address):
-    id = api.ask(f" {address.upper()} ").body["challenge_id"]
-    assert api.hand_in(address.title(), id, inbox.code(address)).body["email"] == address
+    id = api.request_code(f" {address.upper()} ").body["challenge_id"]
+    assert api.verify_code(address.title(), id, inbox.code(address)).body["email"] == address
 
 
 def test_a_code_is_forgiven_its_spaces_and_full_width_digits(api, inbox, address):
-    id = api.ask(address).body["challenge_id"]
+    id = api.request_code(address).body["challenge_id"]
     code = inbox.code(address)
     full_width = "".join(chr(ord(digit) + 0xFEE0) for digit in code)
-    assert api.hand_in(address, id, f" {full_width[:3]} - {full_width[3:]} ").status == 200
+    assert api.verify_code(address, id, f" {full_width[:3]} - {full_width[3:]} ").status == 200
 
 
 def test_an_unknown_challenge_is_expired(api, address):
-    assert api.hand_in(address, UNKNOWN, "123456").problem() == "401 code-expired"
+    assert api.verify_code(address, UNKNOWN, "123456").problem() == "401 code-expired"
 
 
 def test_malformed_requests_name_their_field(api, address):
@@ -93,8 +93,8 @@ def test_malformed_requests_name_their_field(api, address):
         ("verify-code", {"email": address, "code": "123456"}, "challenge_id is missing"),
         ("verify-code", {"email": address, "challenge_id": UNKNOWN, "code": "12345"}, "code is not 6 digits"),
     ):
-        answer = api.post(path, body)
-        assert (answer.problem(), answer.body["detail"]) == ("400 malformed-request", detail)
+        response = api.post(path, body)
+        assert (response.problem(), response.body["detail"]) == ("400 malformed-request", detail)
 
 
 def test_other_bad_input_has_its_own_problem(api):

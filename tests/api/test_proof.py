@@ -16,8 +16,9 @@ from threading import Thread
 
 import jwt
 import pytest
-from backends import Backend
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.api.backends import Backend
 
 AUDIENCE = os.environ.get("PROOF_AUDIENCE", "email-verification")
 # Seconds that the snippets allow clocks to differ.
@@ -46,12 +47,12 @@ class Proof:
 
     def __init__(self, api, inbox):
         self.email = f"{uuid.uuid4().hex}@example.com"
-        self.id = api.ask(self.email).body["challenge_id"]
+        self.id = api.request_code(self.email).body["challenge_id"]
         self.code = inbox.code(self.email)
         # Two at once: which of them redeems the code is not known, and does not matter.
         with ThreadPoolExecutor(2) as both:
-            self.answers = list(both.map(lambda _: api.hand_in(self.email, self.id, self.code), range(2)))
-        self.token = self.answers[0].body["token"]
+            self.responses = list(both.map(lambda _: api.verify_code(self.email, self.id, self.code), range(2)))
+        self.token = self.responses[0].body["token"]
         self.header, self.claims = header(self.token), claims(self.token)
 
 
@@ -76,21 +77,21 @@ def issuer(api):
 
 @pytest.fixture(scope="session")
 def keys(api):
-    answer = api.get(".well-known/jwks.json")
-    assert answer.status == 200
-    return answer
+    response = api.get(".well-known/jwks.json")
+    assert response.status == 200
+    return response
 
 
 def test_two_right_requests_at_once_get_the_same_token(proof):
-    one, other = proof.answers
+    one, other = proof.responses
     assert (one.status, other.status) == (200, 200)
     assert one.body["token"] == other.body["token"]
 
 
-def test_the_answer_and_the_claims_are_those_of_the_contract(proof, issuer):
-    answer = proof.answers[0].body
-    assert sorted(answer) == ["email", "expires_in", "token", "token_type"]
-    assert (answer["email"], answer["token_type"]) == (proof.email, "JWT")
+def test_the_response_and_the_claims_are_those_of_the_contract(proof, issuer):
+    response = proof.responses[0].body
+    assert sorted(response) == ["email", "expires_in", "token", "token_type"]
+    assert (response["email"], response["token_type"]) == (proof.email, "JWT")
     assert proof.header == {"typ": "JWT", "alg": "ES256", "kid": proof.header["kid"]}
     said = dict(proof.claims)
     issued_at, expires_at = said.pop("iat"), said.pop("exp")
@@ -104,7 +105,7 @@ def test_the_answer_and_the_claims_are_those_of_the_contract(proof, issuer):
     }
     assert issued_at <= time.time() < expires_at
     # Less than the whole life where the other of the two requests was first.
-    assert 0 <= expires_at - issued_at - answer["expires_in"] < 10
+    assert 0 <= expires_at - issued_at - response["expires_in"] < 10
 
 
 def test_the_keys_are_public_and_named_by_their_thumbprints(keys, proof):
@@ -141,17 +142,19 @@ def test_a_proof_with_one_byte_changed_is_refused(backend, proof, issuer):
             changed.append(".".join(parts))
     *refusals, genuine = backend.check(*changed, proof.token, issuer=issuer, audience=AUDIENCE)
     assert len(refusals) > 50
-    assert all("refused" in answer for answer in refusals), refusals
+    assert all("refused" in response for response in refusals), refusals
     assert genuine == {"email": proof.email}, "the last one, so it was not the keys that were missing"
     in_signature = refusals[-10:]
-    assert all("ignature" in answer["refused"] for answer in in_signature), in_signature
+    assert all("ignature" in response["refused"] for response in in_signature), in_signature
 
 
 def test_a_proof_without_a_signature_is_refused(backend, proof, issuer):
     payload = proof.token.split(".")[1]
     forged = [f"{encoded(proof.header | {'alg': alg})}.{payload}." for alg in ("none", "None", "NONE")]
-    for answer in backend.check(*forged, issuer=issuer, audience=AUDIENCE):
-        assert any(word in answer["refused"] for word in ("InvalidAlgorithmError", "ERR_JOSE_ALG_NOT_ALLOWED")), answer
+    for response in backend.check(*forged, issuer=issuer, audience=AUDIENCE):
+        assert any(word in response["refused"] for word in ("InvalidAlgorithmError", "ERR_JOSE_ALG_NOT_ALLOWED")), (
+            response
+        )
 
 
 def test_a_proof_signed_with_the_public_key_as_a_password_is_refused(backend, proof, keys, issuer):
@@ -165,8 +168,10 @@ def test_a_proof_signed_with_the_public_key_as_a_password_is_refused(backend, pr
     for password in (pem, spki, point, json.dumps(key).encode(), decoded(key["x"])):
         message = f"{encoded(proof.header | {'alg': 'HS256'})}.{proof.token.split('.')[1]}"
         forged.append(f"{message}.{encoded(hmac.digest(password, message.encode(), 'sha256'))}")
-    for answer in backend.check(*forged, issuer=issuer, audience=AUDIENCE):
-        assert any(word in answer["refused"] for word in ("InvalidAlgorithmError", "ERR_JOSE_ALG_NOT_ALLOWED")), answer
+    for response in backend.check(*forged, issuer=issuer, audience=AUDIENCE):
+        assert any(word in response["refused"] for word in ("InvalidAlgorithmError", "ERR_JOSE_ALG_NOT_ALLOWED")), (
+            response
+        )
 
 
 class Issuer:
@@ -177,7 +182,7 @@ class Issuer:
         public = jwt.algorithms.ECAlgorithm.to_jwk(self.key.public_key(), as_dict=True) | {"kid": "1", "alg": "ES256"}
         body = json.dumps({"keys": [public]}).encode()
 
-        class Answer(BaseHTTPRequestHandler):
+        class Responder(BaseHTTPRequestHandler):
             def do_GET(self):
                 self.send_response(200)
                 self.end_headers()
@@ -186,7 +191,7 @@ class Issuer:
             def log_message(self, *_):
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Responder)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -211,15 +216,15 @@ def test_a_well_signed_token_that_lacks_a_claim_is_refused(backend, other):
     wrong += [other.token(iss="https://example.com"), other.token(aud="another-backend"), other.token(exp=1)]
     *refusals, genuine = backend.check(*lacking, *wrong, other.token(), issuer=other.url, audience=AUDIENCE)
     assert genuine == {"email": "kim@example.com"}
-    assert all("refused" in answer for answer in refusals), refusals
+    assert all("refused" in response for response in refusals), refusals
 
 
 def test_an_id_is_used_once_for_each_address(backend, other):
     first, again = (other.token(jti="1") for _ in range(2))
     lee = other.token(jti="1", email="lee@example.com")
-    answers = backend.check(first, lee, again, issuer=other.url, audience=AUDIENCE)
-    assert answers[:2] == [{"email": "kim@example.com"}, {"email": "lee@example.com"}]
-    assert "used before" in answers[2]["refused"]
+    responses = backend.check(first, lee, again, issuer=other.url, audience=AUDIENCE)
+    assert responses[:2] == [{"email": "kim@example.com"}, {"email": "lee@example.com"}]
+    assert "used before" in responses[2]["refused"]
 
 
 def test_a_backend_that_is_not_configured_accepts_nothing(backend, other):
@@ -230,14 +235,14 @@ def test_a_backend_that_is_not_configured_accepts_nothing(backend, other):
 
 def test_a_right_code_is_used_up_after_a_minute(api, proof):
     wait_until(proof.claims["iat"] + 50)
-    again = api.hand_in(proof.email, proof.id, proof.code)
+    again = api.verify_code(proof.email, proof.id, proof.code)
     assert (again.status, again.body["token"]) == (200, proof.token)
     wait_until(proof.claims["iat"] + 62)
-    assert api.hand_in(proof.email, proof.id, proof.code).problem() == "401 code-expired"
+    assert api.verify_code(proof.email, proof.id, proof.code).problem() == "401 code-expired"
 
 
 def test_a_proof_is_refused_after_its_end(backend, proof, issuer):
     """Takes as long as a proof lives."""
     wait_until(proof.claims["exp"] + LEEWAY + 1)
-    (answer,) = backend.check(proof.token, issuer=issuer, audience=AUDIENCE)
-    assert any(error in answer["refused"] for error in ("ExpiredSignatureError", "ERR_JWT_EXPIRED"))
+    (response,) = backend.check(proof.token, issuer=issuer, audience=AUDIENCE)
+    assert any(error in response["refused"] for error in ("ExpiredSignatureError", "ERR_JWT_EXPIRED"))

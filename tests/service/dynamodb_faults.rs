@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::harness::service::{KIM, OWN_ID, Service};
 
-/// The SDK repeats each write whose response is lost, here each of the four that an id brought along takes.
+/// A request with an id of its own takes four writes. The response to each is lost once, and the SDK repeats it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_whose_response_is_lost_mails_once_and_is_charged_once() {
     for call in 0..4 {
@@ -76,7 +76,7 @@ async fn a_dynamodb_that_does_not_response_is_an_internal_error_and_mails_nothin
     );
 }
 
-/// The charge was made, but nobody learns it. Without a mail it is taken back.
+/// The charge is made, but nobody learns it. No email follows, so it is taken back.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_charge_that_is_never_answered_is_refunded() {
     let service = Service::start().await;
@@ -90,7 +90,7 @@ async fn a_charge_that_is_never_answered_is_refunded() {
     assert_eq!((retried.status, service.ses.calls()), (202, 1));
 }
 
-/// The mail is out, so its charge stays, and the next one is mailed after the pause.
+/// The email is out, so its charge stays. The next email may follow after the pause.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_challenge_that_cannot_be_opened_after_its_mail_stays_charged() {
     let service = Service::start().await;

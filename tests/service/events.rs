@@ -3,7 +3,7 @@
 use crate::harness::event::{folder, read};
 use crate::harness::service::{OWN_ID, Service};
 
-/// Each file with what responses it, once the challenge of `request-code-own-id.json` has been opened for verify-code.
+/// Each file and the response to it. For verify-code the challenge of `request-code-own-id.json` is opened first.
 const EVENTS: &[(&str, &str)] = &[
     ("request-code", "202"),
     ("request-code-accept-language", "202"),
@@ -41,8 +41,8 @@ fn every_file_is_listed() {
     assert_eq!(names, listed);
 }
 
-/// The two events with a right code hold the one that the tests' secret makes at the tests' time. A change of how codes
-/// are derived shows here: it would break the codes that are on their way when it is deployed.
+/// Two events hold the right code, as the tests' secret makes it at the tests' time. A change of how codes are derived fails
+/// here, because it would break the codes that are on their way when it is deployed.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_is_answered_as_listed() {
     for (name, expected) in EVENTS {

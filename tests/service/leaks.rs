@@ -1,4 +1,4 @@
-//! What must stay out of the table and the logs, looked for after a run of everything that the service does.
+//! Uses everything that the service does, then searches the table and the logs for what must stay out of them.
 
 use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
 use serde_json::{Value, json};
@@ -13,8 +13,7 @@ use crate::harness::ses::Mood;
 
 const LEE: &str = "lee.at.home@example.com";
 
-/// Everything that the service does, good and bad. Returns what was mailed, typed and
-/// proven.
+/// Uses everything that the service does, good and bad. Returns what was mailed, typed and proven.
 async fn use_everything(service: &Service) -> Vec<String> {
     let ask = async |body: Value| service.request_code(body).await;
     let hand_in = async |id: &str, code: &str| {
@@ -69,12 +68,12 @@ async fn use_everything(service: &Service) -> Vec<String> {
     service.wait(300);
     service.key_set().await;
     codes.extend(service.ses.mails().iter().map(crate::harness::ses::SentMail::code));
-    // The whole token, its signature, and its claims, which hold the address.
+    // The token's claims, which hold the address, and its signature.
     codes.extend(token.split('.').skip(1).map(ToOwned::to_owned));
     codes
 }
 
-/// The text itself and its digests that need no key.
+/// The text itself, and its digests that need no key.
 fn forms(text: &str) -> Vec<String> {
     let digest = Sha256::digest(text.as_bytes());
     vec![
@@ -85,7 +84,7 @@ fn forms(text: &str) -> Vec<String> {
     ]
 }
 
-/// The log is that of every test so far. The codes are long, so that no time or id in it looks like one by chance.
+/// The log holds the lines of every test so far. The codes are long, so that no time or id in it looks like one by chance.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_address_code_or_keyless_digest_is_in_the_table_or_the_logs() {
     let mut config = config();

@@ -1,4 +1,4 @@
-//! How often codes may be asked for.
+//! How often codes may be requested.
 
 use serde_json::{Value, json};
 

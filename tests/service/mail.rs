@@ -1,4 +1,4 @@
-//! The mail as SES is given it.
+//! The email as SES gets it.
 
 use serde_json::json;
 
@@ -82,7 +82,7 @@ async fn a_resent_mail_says_how_long_the_code_still_works() {
     assert!(service.ses.mails()[1].text().contains("6분"));
 }
 
-/// Weights without an order have made a library panic while it sorted them.
+/// A library panicked when it sorted weights that have no order.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_header_full_of_odd_weights_is_survived() {
     let service = Service::start().await;

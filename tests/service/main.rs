@@ -1,8 +1,8 @@
 //! The service as a whole: both functions get API Gateway events and run on a DynamoDB engine and on stand-ins for SES and
 //! Secrets Manager.
 //!
-//! Each test has a database and a mail server of its own, and sets the time itself. [`harness`] has the means, each other
-//! file one topic.
+//! Each test has a database and a mail server of its own, and sets the time itself. [`harness`] provides all this; each other
+//! file tests one topic.
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 

@@ -27,7 +27,7 @@ async fn a_proof_says_who_proved_what_to_whom_and_until_when() {
     assert_eq!(token.header(), header);
 }
 
-/// Pins the token that the tests' secret makes at the tests' time. A change here is noticed by every backend.
+/// Pins the token that the tests' secret makes at the tests' time. Every backend would notice a change here.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proof_stays_as_it_is_byte_for_byte() {
     let service = Service::start().await;
@@ -108,7 +108,7 @@ async fn another_address_or_challenge_never_gets_the_proof() {
     }
 }
 
-/// Outside a rotation: one DynamoDB call for each code that was handed in, and none for anything else.
+/// Outside a rotation each submitted code takes one DynamoDB call, and everything else none.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_outcome_takes_exactly_one_call() {
     let service = Service::start().await;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::response::Response;
 use crate::harness::service::{KIM, OWN_ID, Service};
 
-/// Responses of all `bodies`, asked for at once.
+/// The responses to all `bodies`, sent at once.
 async fn request_all(service: &Arc<Service>, bodies: impl IntoIterator<Item = Value>) -> Vec<Response> {
     let ask = |body| {
         let service = Arc::clone(service);
@@ -17,7 +17,7 @@ async fn request_all(service: &Arc<Service>, bodies: impl IntoIterator<Item = Va
     join(bodies.into_iter().map(ask).collect()).await
 }
 
-/// Responses to all `codes`, handed in at once.
+/// The responses to all `codes`, submitted at once.
 async fn verify_all(service: &Arc<Service>, id: &str, codes: impl IntoIterator<Item = String>) -> Vec<Response> {
     let hand_in = |code: String| {
         let (service, id) = (Arc::clone(service), id.to_owned());
@@ -83,7 +83,7 @@ async fn of_200_right_guesses_at_once_exactly_1_redeems() {
     assert!(responses.iter().all(|response| response.text == responses[0].text));
 }
 
-/// Each of them comes at another second, by the clock of the instance that it reaches.
+/// Each guess arrives at another second, by the clock of the instance that it reaches.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_50_right_guesses_in_50_seconds_all_get_the_proof_of_the_one_that_redeemed() {
     let service = Arc::new(Service::start().await);

@@ -97,7 +97,7 @@ async fn a_repeat_inside_the_pause_without_a_known_id_is_refused_and_stays_unkno
     for body in [
         json!({ "email": KIM }),
         json!({ "email": KIM, "challenge_id": OWN_ID }),
-        // Refused before, so its code was never mailed: it must not be answered as if it had been.
+        // This one was refused before, so its code was never mailed. The response must not claim that it was.
         json!({ "email": KIM, "challenge_id": OWN_ID }),
     ] {
         let response = service.request_code(body).await;
@@ -106,7 +106,7 @@ async fn a_repeat_inside_the_pause_without_a_known_id_is_refused_and_stays_unkno
         assert_eq!(response.headers["retry-after"], "50");
     }
     assert_eq!(service.ses.calls(), 1);
-    // Nor may it be guessed at: guesses that no mail was charged for would be without number.
+    // Nor does it take guesses: nobody was charged for it, so there would be as many as there are ids.
     assert_eq!(
         service.verify_code(OWN_ID, "000000").await.problem(),
         "401 code-expired"

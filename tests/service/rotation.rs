@@ -113,7 +113,7 @@ async fn through_a_whole_rotation_no_code_and_no_proof_is_refused() {
             let code = service.ses.newest_mail().code();
             mailed.push((email, asked.challenge_id(), code));
         }
-        // One of the codes of this minute, and the other one of eight minutes ago.
+        // One code of this minute, and one of eight minutes ago.
         let due = [mailed.len().checked_sub(2), mailed.len().checked_sub(9)];
         for (turn, number) in due.into_iter().flatten().enumerate() {
             let (email, id, code) = &mailed[number];
@@ -199,7 +199,7 @@ async fn made_up_challenges_have_the_secret_read_at_most_once_a_minute() {
     assert_eq!(flood().await, 0);
 }
 
-/// Rotated twice within minutes, as after a leak: the first of the new versions is in use before anybody noticed it.
+/// The secret is rotated twice within minutes, as after a leak. The first new version is used before anybody noticed it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_challenge_under_a_version_that_was_not_noticed_yet_is_found_after_a_refresh() {
     let mut service = Service::start().await;

@@ -1,4 +1,4 @@
-//! Secrets Manager fails or is slow, and versions of the secret that are mistakes.
+//! Secrets Manager fails or is slow, or a version of the secret is a mistake.
 
 use std::time::Duration;
 
@@ -49,13 +49,13 @@ async fn a_new_version_that_is_of_no_use_changes_nothing_for_a_running_function(
         "nor for one that starts"
     );
 
-    // Its successor has nothing before it that could be used, and so is in force at once.
+    // No version before its successor can be used, so that one is active at once.
     service.secrets.rotate(service.now());
     let fresh = service.start_verify_code().await;
     assert_eq!(service.key_set_by(&fresh).await.key_ids().len(), 1);
 }
 
-/// An instance that was idle for a quarter of an hour cannot tell whether a challenge is unknown or of a new version.
+/// An instance that was idle for a quarter of an hour cannot tell an unknown challenge from one of a new version.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outdated_instance_never_calls_a_live_code_expired() {
     let mut service = Service::start().await;

@@ -79,7 +79,7 @@ async fn a_mail_that_ses_will_never_take_is_an_internal_error_and_refunded() {
     }
 }
 
-/// The stand-in takes the mail and responses too late. It may be in the recipient's mail, so its code works and it stays
+/// The stand-in takes the mail and responds too late. The recipient may have it, so its code works and it stays
 /// charged; only the pause ends.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_of_a_slow_ses_has_the_same_code_as_the_retry() {
@@ -109,7 +109,7 @@ async fn a_mail_of_a_slow_ses_has_the_same_code_as_the_retry() {
     assert_eq!(service.verify_code(OWN_ID, &mails[0].code()).await.status, 200);
 }
 
-/// Guesses at a challenge that nobody was charged for would be free: as many as there are ids.
+/// Guesses at a challenge that nobody was charged for would be free, and as many as there are ids.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_that_ses_refused_leaves_nothing_to_guess_at() {
     let service = Service::start().await;

@@ -1,4 +1,4 @@
-//! `POST /verify-code`: the right code once, wrong ones counted.
+//! `POST /verify-code`: the right code works once, and wrong ones are counted.
 
 use serde_json::json;
 

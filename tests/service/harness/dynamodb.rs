@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::error::BoxError;
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use lambda_http::http;
 
-/// Starts a database and returns its URL; with `DYNAMODB_URL`, that of the engine which runs there already, such as
+/// Starts a database and returns its URL. With `DYNAMODB_URL` set, returns that: an engine runs there already, such as
 /// Amazon's own DynamoDB Local.
 pub(crate) async fn start() -> String {
     if let Ok(url) = std::env::var("DYNAMODB_URL") {
@@ -52,12 +52,12 @@ struct Counters {
 }
 
 impl Traffic {
-    /// Calls that the database answered since the last [`Self::forget`].
+    /// The calls since the last [`Self::forget`].
     pub(crate) fn calls(&self) -> usize {
         self.0.calls.load(Ordering::SeqCst)
     }
 
-    /// Those among them whose condition held.
+    /// The calls among them whose condition held.
     pub(crate) fn writes(&self) -> usize {
         self.0.writes.load(Ordering::SeqCst)
     }
@@ -67,14 +67,14 @@ impl Traffic {
         self.0.writes.store(0, Ordering::SeqCst);
     }
 
-    /// Lets the next `responses` of the database arrive as HTTP 500: the writes were made, but nobody learns it.
+    /// Lets the next `responses` of the database arrive as HTTP 500. The writes are made, but nobody learns it.
     pub(crate) fn lose(&self, responses: usize) {
         self.lose_after(0, responses);
     }
 
-    /// The same, once `answers_before` have arrived.
-    pub(crate) fn lose_after(&self, answers_before: usize, responses: usize) {
-        let first = self.calls() + answers_before;
+    /// The same, after `responses_before` have arrived.
+    pub(crate) fn lose_after(&self, responses_before: usize, responses: usize) {
+        let first = self.calls() + responses_before;
         *self.0.lost.lock().expect("the range") = first..first + responses;
     }
 }

@@ -8,7 +8,7 @@ use verification::logging;
 
 static LOG: LazyLock<Mutex<Vec<u8>>> = LazyLock::new(Mutex::default);
 
-/// Starts to record, as a function that runs in Lambda would log.
+/// Starts to record what a function in Lambda would log.
 pub(crate) fn record() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

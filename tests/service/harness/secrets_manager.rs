@@ -9,7 +9,7 @@ use wiremock::{Request, Respond, ResponseTemplate};
 use super::service::START;
 use super::stand_in::StandIn;
 
-/// The texts of the versions, one after the other.
+/// The texts of the versions, in their order.
 pub(crate) const TEXTS: [&str; 3] = [
     "the secret of the tests, 32 bytes",
     "its second version, 32 bytes or more",
@@ -22,7 +22,7 @@ pub(crate) enum Mood {
     #[default]
     Willing,
     Down,
-    /// Responses after this time.
+    /// Responds after this time.
     Slow(Duration),
 }
 
@@ -63,7 +63,7 @@ impl SecretsManager {
         self.stand_in.url()
     }
 
-    /// Makes a new version at `now`, which is the current one from then on.
+    /// Creates a new version at `now`. It is the current one from then on.
     pub(crate) fn rotate(&self, now: i64) {
         let number = self.state.lock().expect("the state").versions.len();
         self.rotate_to(TEXTS[number], now);
@@ -79,7 +79,7 @@ impl SecretsManager {
         self.state.lock().expect("the state").mood = mood;
     }
 
-    /// How often it was called since the last time it was asked this.
+    /// How often it was called since the last call of this.
     pub(crate) fn calls(&self) -> usize {
         std::mem::take(&mut self.state.lock().expect("the state").calls)
     }

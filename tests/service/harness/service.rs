@@ -29,9 +29,9 @@ use super::ses::Ses;
 
 /// When every test begins: noon UTC of 2027-01-15, far from the end of an hour or a day.
 pub(crate) const START: i64 = 1_800_014_400;
-/// The address that the tests ask codes for, unless they need several.
+/// The address that the tests request codes for, unless they need several.
 pub(crate) const KIM: &str = "kim@example.com";
-/// An id as an app would bring it.
+/// An id that an app made up.
 pub(crate) const OWN_ID: &str = "7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e";
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -76,7 +76,7 @@ impl Service {
         }
     }
 
-    /// Puts an instance of request-code that starts now in the place of the one that ran.
+    /// Replaces the running instance of request-code by one that starts now.
     pub(crate) async fn restart_request_code(&mut self) {
         self.request_code =
             start_request_code(&self.config, &self.dynamodb, &self.ses, &self.secrets, self.now()).await;
@@ -95,7 +95,7 @@ impl Service {
         self.now.fetch_add(seconds, Ordering::SeqCst);
     }
 
-    /// Goes to the first second of the next UTC day, less `seconds`.
+    /// Moves the clock to `seconds` before the next UTC day.
     pub(crate) fn wait_until_before_midnight(&self, seconds: i64) {
         let day = 24 * 3_600;
         self.now.store((self.now() / day + 1) * day - seconds, Ordering::SeqCst);
@@ -107,11 +107,10 @@ impl Service {
     }
 
     pub(crate) async fn request_code_event(&self, event: &Value) -> Response {
-        let response = self
-            .request_code
-            .handle(&event::request(event), self.time(), &mut SysRng)
-            .await;
-        Response::read(&response)
+        let (request, mut generator) = (event::request(event), SysRng);
+        // Boxed, because this future is large, and each test's would be as large.
+        let response = Box::pin(self.request_code.handle(&request, self.time(), &mut generator));
+        Response::read(&response.await)
     }
 
     pub(crate) async fn verify_code(&self, id: &str, code: &str) -> Response {
@@ -127,17 +126,17 @@ impl Service {
         Response::read(&instance.handle(&event::request(event), self.time()).await)
     }
 
-    /// The key set as the function responses it.
+    /// The key set as the function returns it.
     pub(crate) async fn key_set(&self) -> Response {
         self.key_set_by(&self.verify_code).await
     }
 
-    /// The key set as one instance of the function responses it.
+    /// The key set as one instance of the function returns it.
     pub(crate) async fn key_set_by(&self, instance: &VerifyCode) -> Response {
         self.verify_code_by(instance, &event::read("verify-code-jwks")).await
     }
 
-    /// Asks for a code for Kim and returns the challenge's id and the code that was mailed.
+    /// Requests a code for Kim. Returns the challenge's id and the code that was mailed.
     pub(crate) async fn mailed_code(&self) -> (String, String) {
         let response = self.request_code(json!({ "email": KIM })).await;
         assert_eq!(response.status, 202, "{}", response.text);

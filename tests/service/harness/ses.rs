@@ -8,14 +8,14 @@ use wiremock::{Request, Respond, ResponseTemplate};
 
 use super::stand_in::StandIn;
 
-/// How the stand-in treats the next mails.
+/// What the stand-in does with the next emails.
 #[derive(Clone, Copy, Default)]
 pub(crate) enum Mood {
     #[default]
     Willing,
     /// Refuses with this HTTP status, error code and message.
     Refusing(u16, &'static str, &'static str),
-    /// Takes them, and responses after this time.
+    /// Takes them, and responds after this time.
     Slow(Duration),
 }
 

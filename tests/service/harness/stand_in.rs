@@ -1,4 +1,4 @@
-//! An AWS service as far as the functions call it, with responses that a test decides.
+//! A server in the place of an AWS service. A test decides its responses.
 
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Respond};
@@ -9,7 +9,7 @@ pub(crate) struct StandIn {
 }
 
 impl StandIn {
-    /// Starts a server that responses POSTs to `to` with `responses`.
+    /// Starts a server that responds to POSTs at `to` with `responses`.
     pub(crate) async fn start(to: &str, responses: impl Respond + 'static) -> Self {
         let server = MockServer::start().await;
         let mock = Mock::given(method("POST")).and(path(to)).respond_with(responses);
@@ -25,8 +25,8 @@ impl StandIn {
     }
 }
 
-/// Stops the server in a thread of its own: it waits for a lock of tokio's when it is dropped, and would do so for ever
-/// in a task that has just used up tokio's budget, as one that joined many others has.
+/// Stops the server in a thread of its own. A dropped server waits for a lock of tokio's. In a task that has used up its
+/// budget, as one that joined many others has, it would wait for ever.
 impl Drop for StandIn {
     fn drop(&mut self) {
         let server = self.server.take();

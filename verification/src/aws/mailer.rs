@@ -17,7 +17,7 @@ const AUTOMATIC: [(&str, &str); 2] = [
     ("X-Auto-Response-Suppress", "All"),
 ];
 
-/// The SES message tag of every email, by which the template's metrics find the service's own.
+/// The SES message tag of every email. It tells these emails from others of the account.
 const SERVICE_TAG: (&str, &str) = ("service", "email-verification");
 
 /// Who sends the emails, and by which configuration set.

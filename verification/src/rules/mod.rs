@@ -1,4 +1,4 @@
-//! The rules of the service. Pure: the time and the randomness are handed in, and nothing waits.
+//! The rules of the service. Pure functions, which are given the time and the randomness and never wait.
 //!
 //! In reading order:
 //!
