@@ -31,7 +31,7 @@ BUILT = ROOT / ".aws-sam" / "build"
 # As short as they may be: the suite waits for both to end.
 PARAMETERS = {"Architecture": ARCHITECTURE, "ResendPauseSeconds": 30, "ProofLifetimeMinutes": 2}
 
-# Whose call a permission belongs to, as the functions name it.
+# The AWS service that each permission is for, as the functions name it.
 CALLS = {
     "dynamodb:UpdateItem": "DynamoDB",
     "secretsmanager:GetSecretValue": "Secrets Manager",
@@ -115,7 +115,7 @@ def check_default_issuer(ids, api, inbox):
 
 
 def rotate(ids, api, inbox):
-    """Rotates the secret as docs/rotation.md tells to, in the middle of challenges.
+    """Rotates the secret as docs/rotation.md says, while challenges are open.
 
     The new version comes into force after 15 minutes, which tests/service waits for on a clock of its own.
     """
@@ -160,13 +160,13 @@ def permissions(policy):
 
 
 def call(api, function):
-    """The response to a request that takes the function through all its calls."""
+    """The response to a request for which the function makes all its calls."""
     email = f"{uuid.uuid4().hex}@example.com"
     return api.request_code(email) if function == "RequestCode" else api.verify_code(email, str(uuid.uuid4()), "123456")
 
 
 def start_anew(function):
-    """Lets the next request find no running instance, so that it sees the role as it is now."""
+    """Makes the next request start a new instance, so that it sees the role as it is now."""
     client = SERVICE.client("lambda")
     variables = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
     variables["STARTED_ANEW"] = str(uuid.uuid4())
@@ -174,7 +174,7 @@ def start_anew(function):
 
 
 def denied(text):
-    """The call that was denied, in the function's own words."""
+    """The denied call, in the function's own words."""
     found = re.search(r"(DynamoDB|SES|Secrets Manager)[^\"]*AccessDenied\w*", text)
     return re.sub(r" arn:\S+:", ":", found.group()) if found else None
 

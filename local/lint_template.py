@@ -43,7 +43,7 @@ def translated():
     return transform(template, {}, NoManagedPolicies())
 
 
-# Every route of the API, with the function that answers it.
+# Every route of the API and its function.
 ROUTES = {
     "POST /request-code": "RequestCode",
     "POST /verify-code": "VerifyCode",
@@ -77,7 +77,7 @@ SENDER = {
 }
 IDENTITY = ses_may("identity/${Identity}")[1]["Fn::Sub"]
 
-# Every permission that a role may have; one more, one less or one that is wider is a fault.
+# Every permission that a role has. One more, one less or a wider one is a fault.
 PERMISSIONS = {
     "RequestCodeRole": [
         *BOTH_MAY,
@@ -111,14 +111,14 @@ def permissions(role):
 
 
 def variables_read(function):
-    """The variables that a function reads: started without any, it names each."""
+    """The variables that a function reads. When it is started without any, it names each."""
     binary = ROOT / "target" / "debug" / function
     done = subprocess.run([binary], env={}, capture_output=True, text=True)
     return set(re.findall(r"^  ([A-Z_]+): expected", done.stdout, re.MULTILINE))
 
 
 def routes(resources):
-    """The routes of the API, such as `POST /request-code`, each with the function that answers it."""
+    """The routes of the API, such as `POST /request-code`, and their functions."""
     body = resources["Api"]["Properties"]["Body"]
     return {
         f"{method.upper()} {path}": re.search(
@@ -130,7 +130,7 @@ def routes(resources):
 
 
 def faults(resources):
-    """What the service relies on and the template does not give, each as a sentence."""
+    """What the service relies on and the template lacks, each as a sentence."""
 
     def differs(what, found, expected):
         return [f"{what}: expected {expected}, found {found}"] if found != expected else []
@@ -149,7 +149,7 @@ def faults(resources):
     found += differs("access log", "query" in json.dumps(resources["ApiApiGatewayDefaultStage"]).lower(), False)
 
     secret = resources["Secret"]["Properties"].get("GenerateSecretString", {})
-    # Any change of it makes a new version, which would come along with an ordinary deploy.
+    # Any change of it would rotate the secret in an ordinary deploy.
     found += differs("secret", secret, {"PasswordLength": 64, "ExcludePunctuation": True})
 
     found += differs("routes", routes(resources), ROUTES)

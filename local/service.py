@@ -214,7 +214,7 @@ class Service:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT if output else None,
-            # A group of its own: Ctrl-C reaches this script alone, which stops the others in order.
+            # A group of its own, so that Ctrl-C reaches this script alone, which stops the others in order.
             start_new_session=True,
         )
 

@@ -38,7 +38,7 @@ class MakeRun:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            # A group of its own, as a terminal makes one: Ctrl-C is a signal to the whole group.
+            # A group of its own, as in a terminal, where Ctrl-C signals the whole group.
             start_new_session=True,
         )
         threading.Thread(target=self._read, daemon=True).start()
@@ -142,7 +142,7 @@ def use(run):
     expect("the table has its items", kinds, ["challenge", "recipient", "source"])
     expect("the log tells what happened", all(word in log for word in ("mailed", "invalid-code", "verified")), True)
     for name, place in (("table", items), ("log", log)):
-        # As a word of its own: six digits also come up by chance inside a time or an id.
+        # As a whole word, because a time or an id can contain six digits by chance.
         secrets = (ADDRESS, "kim", code, right["token"], *right["token"].split(".")[1:])
         found = [secret for secret in secrets if re.search(rf"\b{re.escape(secret)}\b", place)]
         expect(f"no address, code or token is in the {name}", found, [])

@@ -1,4 +1,4 @@
-"""Backends that check proofs as docs/backend.md tells them to, each with its snippet as it stands there."""
+"""Backends that verify proofs with the snippets of docs/backend.md, as they stand there."""
 
 import json
 import os
@@ -54,7 +54,7 @@ def snippet(language):
 
 
 class Backend:
-    """A backend in one of the languages, which keeps the ids it has seen as long as one call of `check` lasts."""
+    """A backend in one language. It remembers the ids it has seen during one call of `check`."""
 
     def __init__(self, name, folder):
         self.name, self.folder = name, folder

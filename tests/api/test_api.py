@@ -7,7 +7,7 @@ UNKNOWN = str(uuid.uuid4())
 
 
 def wrong_codes(code):
-    """Codes that are not it."""
+    """Codes that are wrong."""
     return [f"{number:0{len(code)}}" for number in range(9) if number != int(code)]
 
 

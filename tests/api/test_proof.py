@@ -1,4 +1,4 @@
-"""The proof, checked by the backends of docs/backend.md as they would: by the URL of the keys.
+"""The proof, verified by the backends of docs/backend.md with the keys from the API's URL.
 
 PROOF_ISSUER and PROOF_AUDIENCE are those of the stack, if they are not API_URL and the template's default.
 """
@@ -49,7 +49,7 @@ class Proof:
         self.email = f"{uuid.uuid4().hex}@example.com"
         self.id = api.request_code(self.email).body["challenge_id"]
         self.code = inbox.code(self.email)
-        # Two at once: which of them redeems the code is not known, and does not matter.
+        # Two at once. Which of them redeems the code is unknown and does not matter.
         with ThreadPoolExecutor(2) as both:
             self.responses = list(both.map(lambda _: api.verify_code(self.email, self.id, self.code), range(2)))
         self.token = self.responses[0].body["token"]
@@ -104,7 +104,7 @@ def test_the_response_and_the_claims_are_those_of_the_contract(proof, issuer):
         "jti": proof.id,
     }
     assert issued_at <= time.time() < expires_at
-    # Less than the whole life where the other of the two requests was first.
+    # A little less than the whole life if the other of the two requests was first.
     assert 0 <= expires_at - issued_at - response["expires_in"] < 10
 
 
@@ -127,7 +127,7 @@ def test_a_proof_is_accepted_once(backend, proof, issuer):
 def test_a_proof_for_another_audience_or_issuer_is_refused(backend, proof, issuer):
     (audience,) = backend.check(proof.token, issuer=issuer, audience="another-backend")
     assert any(error in audience["refused"] for error in ("InvalidAudienceError", '"aud" claim'))
-    # The same keys by another name: `iss` is compared character by character.
+    # The same keys under another name. `iss` is compared character by character.
     (issued,) = backend.check(proof.token, issuer=issuer.replace("http", "HTTP", 1), audience=AUDIENCE)
     assert any(error in issued["refused"] for error in ("InvalidIssuerError", '"iss" claim'))
 
