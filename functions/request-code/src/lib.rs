@@ -1,7 +1,7 @@
 //! Mails a code, unless the recipient has it already.
 //!
 //! The steps of a request: charge its source and find the challenge that it names, at once; choose the challenge to mail;
-//! charge the recipient; mail the code; open the challenge. When no email went out, both charges are taken back.
+//! charge the recipient; mail the code; open the challenge. When SES did not take the email, both charges are taken back.
 
 use lambda_http::{Body, Request, Response};
 use rand::TryCryptoRng;
@@ -25,7 +25,7 @@ use verification::rules::charge::ChargeId;
 use verification::rules::condition::Condition;
 use verification::rules::limits::Limits;
 use verification::rules::recipient::Recipient;
-use verification::rules::sent::{LastMail, SendRecord};
+use verification::rules::repeat::{LastMail, SendRecord};
 use verification::rules::source::Source;
 
 /// The function, with everything that it sets up once.
@@ -192,8 +192,8 @@ impl RequestCode {
 
     /// Opens the challenge if it is new, so that it takes guesses from now on.
     ///
-    /// This comes after the charge and the email. Guesses at an uncharged challenge would be free, and as many as there are
-    /// ids.
+    /// This comes after the charge and the email. If a challenge were opened earlier, nobody would have paid for its guesses,
+    /// and each new id would bring more of them.
     async fn open(&self, chosen: &ChallengeToMail<'_>) -> Result<(), TableError> {
         if chosen.is_new {
             let item = self.table.challenge(chosen.reference);
@@ -202,7 +202,8 @@ impl RequestCode {
         Ok(())
     }
 
-    /// Responds to a request that the recipient's limits refuse: as to the first one if this is a repeat of it.
+    /// Responds to a request that the recipient's limits refused. A repeat gets the response of the first request, any other
+    /// request a 429.
     fn without_mail(&self, requested: &Requested, record: &SendRecord, now: UtcDateTime) -> Result<Success, Problem> {
         let limits = &self.config.limits;
         let resend_in = limits.resend_in(record, now);
@@ -221,8 +222,8 @@ impl RequestCode {
 
     /// Takes both charges back.
     ///
-    /// If that fails as well, the recipient loses one of the day's emails, and for one pause their repeats get a response as
-    /// if there were an email. The log says so.
+    /// If that fails too, the recipient loses one of the day's emails, and for one pause a repeat gets a 202 although there is
+    /// no email. The log says so.
     async fn refund(&self, source: &SourceItem<'_>, recipient: &RecipientItem<'_>, mail: &LastMail) {
         let (recipient, source) = tokio::join!(recipient.refund(mail), source.refund(mail.charge, &self.config.limits));
         for error in [recipient.err(), source.err()].into_iter().flatten() {

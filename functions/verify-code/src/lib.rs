@@ -124,8 +124,8 @@ impl VerifyCode {
         }
     }
 
-    /// Judges an attempt. Returns the key ring that this took as well: a newer one if the challenge was opened under keys
-    /// that this instance did not know yet.
+    /// Judges an attempt. Also returns the key ring that was used: a newer one if the challenge was not found and the secret,
+    /// read again, had been rotated.
     async fn judge(&self, attempt: &Attempt, now: UtcDateTime) -> Result<(Verdict, Arc<KeyRing>), Failure> {
         let key_ring = self.secret.key_ring(now).await;
         if let Some(verdict) = self.submit(&key_ring, attempt, now).await? {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use verification::http::event;
+use verification::http::serve::serve;
 use verification::{clock, logging};
 use verify_code::VerifyCode;
 
@@ -16,5 +16,5 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), lambda_runtime::Error> {
     // Once per cold start: configuration, clients and keys.
     let function = &VerifyCode::start(clock::now()).await?;
-    event::serve(|request| async move { function.handle(&request, clock::now()).await }).await
+    serve(|request| async move { function.handle(&request, clock::now()).await }).await
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use lambda_http::Request;
 use serde_json::{Value, json};
-use verification::http::event::HttpApiEvent;
+use verification::http::event_filter::HttpApiEvent;
 
 use super::service::START;
 

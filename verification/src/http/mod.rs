@@ -1,14 +1,16 @@
 //! The HTTP API. The way of a request, from the event to the response:
 //!
-//! * [`event`]: the loop of a function, and what of an API Gateway event becomes a request.
+//! * [`serve`]: the loop of a function.
+//! * [`event_filter`]: the part of an API Gateway event that becomes a request.
 //! * [`request`]: what a caller sent, read and checked.
 //! * [`response`]: what a caller gets when a request succeeds.
 //! * [`problem`]: what a caller gets when it does not.
 //!
-//! Only the last two know status codes. They also write the log line of each outcome; its field `outcome` is what metrics
-//! count.
+//! Only the last two know the API's status codes. They also log the outcome of each request, except `mailed`, which
+//! request-code logs when SES has taken the email. A caller's malformed request is not logged.
 
-pub mod event;
+pub mod event_filter;
 pub mod problem;
 pub mod request;
 pub mod response;
+pub mod serve;

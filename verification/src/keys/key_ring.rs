@@ -10,7 +10,7 @@ use time::{Duration, UtcDateTime};
 use super::Keys;
 use super::proof_key::Jwk;
 
-/// How long a running function uses the secret before it reads it again.
+/// How often a running function reads the secret again.
 pub const REFRESH_AFTER: Duration = Duration::minutes(5);
 /// How long anybody may keep the key set (`max-age`; RFC 9111, 5.2.2.1).
 pub const KEY_SET_MAX_AGE: Duration = Duration::minutes(5);
@@ -65,8 +65,8 @@ pub struct KeySet {
 impl KeyRing {
     /// A key ring of these versions.
     ///
-    /// A previous version with the same keys is left out, because a key set must name each key once. Two rotations between
-    /// two readings make one, or a text that is stored twice.
+    /// A previous version with the same keys is left out, because a key set must name each key once. Both have the same keys
+    /// when the secret is rotated between the two calls that read it, or when somebody stores the same text twice.
     #[must_use]
     pub fn new(newest: Version, previous: Option<Version>) -> Self {
         let public = newest.keys.proof().public();
@@ -102,8 +102,8 @@ impl KeyRing {
         }
     }
 
-    /// The keys under which a challenge may have been opened that is alive at `now`: the active ones first, and during a
-    /// rotation the others.
+    /// The keys to try for a challenge that is alive at `now`. The active keys come first. During a rotation those of the
+    /// other version follow.
     pub fn accepted(&self, now: UtcDateTime) -> impl Iterator<Item = &Keys> {
         let (newest, previous) = (Some(&self.newest.keys), self.previous(now));
         let in_order = if self.newest.is_active(now) {

@@ -5,7 +5,7 @@
 pub enum Locale {
     /// 한국어
     Korean,
-    /// English, also in place of a language that there is not.
+    /// English. Also used when the requested language is not supported.
     English,
 }
 

@@ -50,8 +50,8 @@ impl Challenge {
     /// Whether its code may be mailed again. If not, the challenge is dead, and a new one replaces it.
     ///
     /// It may be while the challenge takes guesses and has a minute left (half of a lifetime that is under two minutes).
-    /// `code_digest` is that of the code which would be mailed today. It has to be the challenge's own, because the number
-    /// of digits may have been changed since.
+    /// `code_digest` is the digest of the code that would be mailed now. It differs from the challenge's own after the
+    /// configured number of digits was changed.
     #[must_use]
     pub fn is_resumable(&self, now: UtcDateTime, max_guesses: usize, code_digest: &Digest) -> bool {
         let min_time_left = MIN_TIME_LEFT.min((self.expires_at - self.opened_at) / 2);

@@ -65,7 +65,7 @@ impl Code {
         }
     }
 
-    /// What the table keeps of the code when it is the code of, or a guess at, this challenge.
+    /// The digest that the table stores, of the challenge's own code as of a guess at it.
     #[must_use]
     pub fn digest(&self, challenge: ChallengeRef) -> Digest {
         challenge.digest(&self.0)
@@ -78,8 +78,8 @@ impl Code {
     }
 }
 
-/// Reduces a random word to a number below `codes`. None for a word of the last, incomplete run of remainders, which would
-/// favour small numbers.
+/// Reduces a random word to a number below `codes`. Returns none for the few largest words: they do not cover every
+/// remainder, so small numbers would be more likely.
 fn reduce(word: u64, codes: u64) -> Option<u64> {
     let incomplete = (u64::MAX % codes + 1) % codes;
     (word <= u64::MAX - incomplete).then_some(word % codes)

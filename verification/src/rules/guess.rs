@@ -29,8 +29,8 @@ pub enum Verdict {
 /// Judges a submitted code, whose digest is `guess`, by what the write of the guess found.
 ///
 /// A failed write whose guess is the challenge's newest is a repeat, by the SDK or by the app after a lost response. It gets
-/// the verdict of the first: the right code for [`REPEATABLE_FOR`], a wrong code when it took the last guess. An earlier
-/// wrong code that is repeated after the guesses are gone learns that they are.
+/// the verdict of the first: the right code for [`REPEATABLE_FOR`], a wrong code when it took the last guess. An older wrong
+/// code, repeated after the last guess, gets [`Verdict::Gone`].
 #[must_use]
 pub fn judge(guess: &Digest, written: &Condition<Challenge>, max_guesses: usize, now: UtcDateTime) -> Verdict {
     match written {

@@ -2,7 +2,7 @@
 
 use time::{Duration, UtcDateTime};
 
-use crate::rules::sent::{LastMail, SendRecord};
+use crate::rules::repeat::{LastMail, SendRecord};
 
 /// The limits on requests for codes.
 ///

@@ -10,7 +10,7 @@
 //! * [`challenge_to_mail`]: the challenge that a request is about, and whether to resume or replace it.
 //! * [`charge`]: the id by which a charge recognises its own repeat.
 //! * [`limits`]: how many emails and requests there may be, and when the next one may follow.
-//! * [`sent`]: what was mailed to a recipient, and which repeats of a request need no second email.
+//! * [`repeat`]: what was mailed to a recipient, and which repeats of a request need no second email.
 //! * [`guess`]: what follows from a submitted code.
 //! * [`proof`]: what a right code is worth, a signed token that any backend can verify.
 //! * [`condition`]: how a conditional write ended.
@@ -25,5 +25,6 @@ pub mod guess;
 pub mod limits;
 pub mod proof;
 pub mod recipient;
-pub mod sent;
+pub mod repeat;
+
 pub mod source;

@@ -53,8 +53,10 @@ struct Claims<'a> {
 }
 
 impl ProofRules {
-    /// `iss`: the URL of the API, to which `/.well-known/jwks.json` can be appended. `domain` is the one that the request
-    /// came to; none is returned when the issuer depends on it and there is none.
+    /// `iss`: the URL of the API, to which `/.well-known/jwks.json` can be appended.
+    ///
+    /// `domain` is the domain that the request came to. It is used when no issuer is configured. Returns none when both are
+    /// missing.
     #[must_use]
     pub fn issuer(&self, domain: Option<&str>) -> Option<Cow<'_, str>> {
         match &self.issuer {

@@ -43,7 +43,7 @@ impl<'a> ChallengeItem<'a> {
         }
     }
 
-    /// Opens the challenge. One that stands there already is this one, opened by an attempt whose response was lost.
+    /// Opens the challenge. If the item exists already, an attempt of this same write made it and its response was lost.
     ///
     /// An open challenge takes guesses, so open it only after its email was charged and sent.
     ///

@@ -8,7 +8,7 @@ use crate::keys::Keys;
 use crate::rules::condition::Condition;
 use crate::rules::limits::Limits;
 use crate::rules::recipient::Recipient;
-use crate::rules::sent::{LastMail, SendRecord};
+use crate::rules::repeat::{LastMail, SendRecord};
 
 /// How long the item outlives the newest email: longer than a day's count or a pause can matter.
 const LIFETIME: Duration = Duration::days(2);

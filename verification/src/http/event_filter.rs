@@ -1,46 +1,20 @@
-//! The loop of a function, and what of an API Gateway event becomes a request.
+//! The part of an API Gateway event that the functions get to see.
 
-use std::convert::Infallible;
-use std::future::Future;
-
+use lambda_http::Request;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::http::HeaderValue;
 use lambda_http::request::LambdaRequest;
-use lambda_http::tower::ServiceExt;
-use lambda_http::{Adapter, Body, Request, Response};
-use lambda_runtime::{LambdaEvent, service_fn};
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::{Map, Value, json};
 
 /// The headers that the service reads.
 const HEADERS: [&str; 2] = ["accept-language", "content-type"];
 
-/// Hands events to `handler` until Lambda ends the function.
-///
-/// # Errors
-///
-/// When the Lambda runtime API cannot be reached.
-pub async fn serve<H, F>(handler: H) -> Result<(), lambda_runtime::Error>
-where
-    H: Fn(Request) -> F,
-    F: Future<Output = Response<Body>> + Send,
-{
-    let service = service_fn(|request| {
-        let response = handler(request);
-        async { Ok::<_, Infallible>(response.await) }
-    });
-    let service = Adapter::from(service).map_request(|event: LambdaEvent<HttpApiEvent>| LambdaEvent {
-        payload: event.payload.0,
-        context: event.context,
-    });
-    lambda_runtime::run(service).await
-}
-
 /// An event of an API Gateway HTTP API (payload format 2.0), reduced to what the service reads.
 ///
 /// `lambda_http` panics on a `Host` or `X-Forwarded-Proto` header that makes no URL, and refuses a whole event because of
 /// one header that it cannot read. Callers set these headers, so they are removed first.
-pub struct HttpApiEvent(LambdaRequest);
+pub struct HttpApiEvent(pub(super) LambdaRequest);
 
 impl From<HttpApiEvent> for Request {
     fn from(event: HttpApiEvent) -> Self {
