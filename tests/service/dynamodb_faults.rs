@@ -1,13 +1,26 @@
 //! DynamoDB loses responses or does not respond.
 
+use rand::rngs::SysRng;
 use serde_json::json;
+use time::Duration;
+use verification::aws::table::challenge::Opening;
+use verification::keys::Keys;
+use verification::rules::challenge::Challenge;
+use verification::rules::challenge_id::{ChallengeId, ChallengeRef};
+use verification::rules::charge::ChargeId;
+use verification::rules::code::Code;
+use verification::rules::condition::Condition;
+use verification::rules::mailbox::Mailbox;
+use verification::rules::recipient::Recipient;
+use verification::rules::repeat::{LastMail, SendRecord};
+use verification::rules::source::Source;
 
-use crate::harness::service::{KIM, OWN_ID, Service};
+use crate::harness::service::{KIM, OWN_ID, Service, config};
 
-/// A request with an id of its own takes four writes. The response to each is lost once, and the SDK repeats it.
+/// A request with an id of its own takes five writes. The response to each is lost once, and the SDK repeats it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_whose_response_is_lost_mails_once_and_is_charged_once() {
-    for call in 0..4 {
+    for call in 0..5 {
         let service = Service::start().await;
         service.traffic.lose_after(call, 1);
         let response = service
@@ -18,11 +31,7 @@ async fn a_request_whose_response_is_lost_mails_once_and_is_charged_once() {
             (202, OWN_ID),
             "call {call}"
         );
-        assert_eq!(
-            (service.traffic.calls(), service.traffic.writes()),
-            (5, 3),
-            "call {call}"
-        );
+        assert_eq!(service.traffic.calls(), 6, "call {call}");
         let (recipient, source) = (service.item("recipient#").await, service.item("source#").await);
         assert_eq!(source["requests"].as_n().map(String::as_str), Ok("1"), "call {call}");
         assert_eq!(
@@ -62,9 +71,10 @@ async fn a_guess_whose_response_is_lost_is_charged_once_and_answered_as_the_firs
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dynamodb_that_does_not_response_is_an_internal_error_and_mails_nothing() {
+async fn a_dynamodb_that_does_not_respond_is_an_internal_error_and_mails_nothing() {
     let service = Service::start().await;
-    service.traffic.lose(3);
+    // Two charges at once, with three attempts each.
+    service.traffic.lose(6);
     let response = service.request_code(json!({ "email": KIM })).await;
     assert_eq!(response.problem(), "500 internal-error");
     assert_eq!(response.body["request_id"], "JKJaXmPLvHcESHA=");
@@ -90,21 +100,72 @@ async fn a_charge_that_is_never_answered_is_refunded() {
     assert_eq!((retried.status, service.ses.calls()), (202, 1));
 }
 
-/// The email is out, so its charge stays. The next email may follow after the pause.
+/// The challenge is opened before its email, so no code is mailed that does not work.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_challenge_that_cannot_be_opened_after_its_mail_stays_charged() {
+async fn a_challenge_that_cannot_be_opened_is_not_mailed_and_costs_nothing() {
     let service = Service::start().await;
-    service.traffic.lose_after(2, 3);
-    let response = service.request_code(json!({ "email": KIM })).await;
+    let body = json!({ "email": KIM, "challenge_id": OWN_ID });
+    service.traffic.lose_after(4, 3);
+    let response = service.request_code(body.clone()).await;
     assert_eq!(
         (response.problem().as_str(), service.ses.calls()),
-        ("500 internal-error", 1)
+        ("500 internal-error", 0)
     );
     assert_eq!(
-        service.request_code(json!({ "email": KIM })).await.problem(),
-        "429 too-many-requests"
+        service.verify_code(OWN_ID, "000000").await.problem(),
+        "401 code-expired",
+        "nothing to guess at"
     );
-    service.wait(60);
-    let (id, code) = service.mailed_code().await;
-    assert_eq!(service.verify_code(&id, &code).await.status, 200);
+    let retried = service.request_code(body).await;
+    assert_eq!((retried.status, service.ses.calls()), (202, 1));
+    assert_eq!(service.count("recipient#", "mails_2027-01-15").await, 1);
+    assert_eq!(service.count("pair#", "mails_2027-01-15").await, 1);
+    assert_eq!(service.count("source#", "requests").await, 1);
+    let code = service.ses.newest_mail().code();
+    assert_eq!(service.verify_code(OWN_ID, &code).await.status, 200);
+}
+
+/// Each charge and each opening is refused when it arrives after it was cancelled.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_arrives_after_its_cancellation_changes_nothing() {
+    let service = Service::start().await;
+    let (table, now) = (service.table(), service.time());
+    let keys = Keys::derive(&[1; 32]).expect("a secret");
+    let recipient = Recipient::parse(KIM).expect("an address");
+    let mailbox = Mailbox::of(&recipient);
+    let charge = ChargeId::draw(&mut SysRng).expect("randomness");
+    let limits = config().limits;
+
+    let item = table.mailbox(&keys, &mailbox, now);
+    item.cancel(charge).await.expect("a cancellation");
+    let late = item.charge(charge, 10, 20).await.expect("an answer");
+    assert_eq!(late, Condition::Failed(0));
+
+    let mail = LastMail {
+        sent_at: now,
+        charge,
+        asked_for: None,
+    };
+    let source = Source::parse("203.0.113.7").expect("an address");
+    let item = table.pair(&keys, source, &mailbox);
+    item.cancel(&mail).await.expect("a cancellation");
+    let late = item.charge(&mail, &limits).await.expect("an answer");
+    assert_eq!(late, Condition::Failed(SendRecord::default()));
+
+    let challenge = ChallengeRef::new(&keys, &recipient, ChallengeId::of_charge(charge));
+    let opening = Opening {
+        code_digest: Code::derive(challenge, now, 6).digest(challenge),
+        charge,
+        paid_by: None,
+        now,
+    };
+    let item = table.challenge(challenge);
+    let cancelled = item.cancel(&opening, true).await.expect("a cancellation");
+    assert_eq!(cancelled, Condition::Held(()));
+    let reserved = Challenge::reserve(now, Duration::minutes(10));
+    let late = item.open(&reserved, &opening, &limits).await;
+    assert!(
+        late.is_err() || matches!(late, Ok(Condition::Failed(_))),
+        "the item holds nothing but the cancellation"
+    );
 }

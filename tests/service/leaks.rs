@@ -55,7 +55,7 @@ async fn use_everything(service: &Service) -> Vec<String> {
             .await;
     }
     service.ses.set_mood(Mood::Willing);
-    service.traffic.lose(3);
+    service.traffic.lose(6);
     service
         .request_code(json!({ "email": LEE, "challenge_id": OWN_ID }))
         .await;

@@ -6,6 +6,7 @@ use crate::harness::event::event;
 use crate::harness::response::Response;
 use crate::harness::service::{KIM, Service, config};
 
+/// A request from `source_ip`, with headers in which a caller claims another one.
 async fn request_from(service: &Service, source_ip: &str, email: &str) -> Response {
     let mut event = event("/request-code", json!({ "email": email }).to_string().as_bytes());
     event["requestContext"]["http"]["sourceIp"] = json!(source_ip);
@@ -15,15 +16,15 @@ async fn request_from(service: &Service, source_ip: &str, email: &str) -> Respon
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_recipient_gets_ten_mails_a_day() {
+async fn a_source_brings_four_mails_a_day_into_a_mailbox() {
     let service = Service::start().await;
-    for mail in 1..=10 {
+    for mail in 1..=4 {
         let response = service.request_code(json!({ "email": KIM })).await;
         assert_eq!(response.status, 202, "mail {mail}");
-        let half_a_day = 12 * 3_600 - 9 * 60;
+        let half_a_day = 12 * 3_600 - 3 * 60;
         assert_eq!(
             response.body["resend_in"],
-            if mail < 10 { 60 } else { half_a_day },
+            if mail < 4 { 60 } else { half_a_day },
             "mail {mail}"
         );
         service.wait(60);
@@ -32,10 +33,10 @@ async fn a_recipient_gets_ten_mails_a_day() {
     assert_eq!(refused.problem(), "429 too-many-requests");
     assert_eq!(
         refused.body["retry_after"],
-        12 * 3_600 - 10 * 60,
+        12 * 3_600 - 4 * 60,
         "the rest of the UTC day"
     );
-    assert_eq!(service.ses.calls(), 10);
+    assert_eq!(service.ses.calls(), 4);
 
     service.wait_until_before_midnight(1);
     assert_eq!(
@@ -50,6 +51,34 @@ async fn a_recipient_gets_ten_mails_a_day() {
     );
 }
 
+/// Ten from anybody, then only the first of each source, up to twenty.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_gets_ten_mails_a_day_and_ten_more_first_ones() {
+    let service = Service::start().await;
+    let mut statuses = Vec::new();
+    for source in 1..=40 {
+        for _ in 0..3 {
+            let source_ip = format!("203.0.113.{source}");
+            statuses.push((source, request_from(&service, &source_ip, KIM).await.status));
+            service.wait(60);
+        }
+    }
+    let mailed = |source| {
+        statuses
+            .iter()
+            .filter(|(from, status)| *from == source && *status == 202)
+            .count()
+    };
+    assert_eq!((1..=4).map(mailed).collect::<Vec<_>>(), [3, 3, 3, 1]);
+    assert_eq!((5..=14).map(mailed).sum::<usize>(), 10);
+    assert_eq!((15..=40).map(mailed).sum::<usize>(), 0);
+    assert_eq!(service.ses.calls(), 20);
+    let refused = request_from(&service, "198.51.100.1", KIM).await;
+    assert_eq!(refused.problem(), "429 too-many-requests");
+    service.wait_until_before_midnight(0);
+    assert_eq!(request_from(&service, "198.51.100.1", KIM).await.status, 202);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_counts_of_past_days_are_dropped() {
     let service = Service::start().await;
@@ -57,9 +86,15 @@ async fn the_counts_of_past_days_are_dropped() {
         service.mailed_code().await;
         service.wait(24 * 3_600);
     }
-    let item = service.item("recipient#").await;
-    let counts = item.keys().filter(|name| name.starts_with("mails_"));
-    assert_eq!(counts.collect::<Vec<_>>(), ["mails_2027-01-19"]);
+    for kind in ["recipient#", "pair#"] {
+        let item = service.item(kind).await;
+        let of_a_day = item.keys().filter(|name| name.contains("_2027-01-"));
+        assert!(
+            of_a_day.clone().all(|name| name.ends_with("_2027-01-19")),
+            "{kind}: {item:?}"
+        );
+        assert!(of_a_day.count() > 0);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,9 +123,16 @@ async fn a_source_over_its_limit_touches_no_recipient() {
     config.limits.requests_per_hour = 1;
     let service = Service::start_with(config).await;
     request_from(&service, "203.0.113.7", KIM).await;
+    let before = service.item("recipient#").await;
     service.traffic.forget();
+    request_from(&service, "203.0.113.7", KIM).await;
     request_from(&service, "203.0.113.7", "lee@example.com").await;
-    assert_eq!((service.traffic.calls(), service.traffic.writes()), (1, 0));
+    assert_eq!(
+        (service.traffic.calls(), service.traffic.writes()),
+        (5, 2),
+        "source and pair; source, pair, and the pair's refund"
+    );
+    assert_eq!(service.item("recipient#").await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,14 +150,15 @@ async fn ipv6_addresses_of_one_64_share_a_limit() {
 async fn the_limit_on_sources_can_be_turned_off() {
     let mut config = config();
     config.limits.requests_per_hour = 0;
+    config.limits.requests_per_day = 0;
     let service = Service::start_with(config).await;
-    for person in 0..110 {
+    for person in 0..210 {
         let response = request_from(&service, "203.0.113.7", &format!("person{person}@example.com")).await;
         assert_eq!(response.status, 202);
     }
     service.traffic.forget();
     request_from(&service, "203.0.113.7", KIM).await;
-    assert_eq!(service.traffic.calls(), 2);
+    assert_eq!(service.traffic.calls(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,8 +177,9 @@ async fn every_item_expires() {
     service.mailed_code().await;
     let lives = [
         ("challenge#", 600),
+        ("pair#", 2 * 24 * 3_600),
         ("recipient#", 2 * 24 * 3_600),
-        ("source#", 2 * 3_600),
+        ("source#", 2 * 24 * 3_600),
     ];
     for (kind, seconds) in lives {
         let item = service.item(kind).await;

@@ -18,5 +18,7 @@ mod races;
 mod request_code;
 mod rotation;
 mod secrets_manager_faults;
+mod ses_bad_days;
 mod ses_faults;
+mod strangers;
 mod verify_code;

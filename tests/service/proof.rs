@@ -18,13 +18,50 @@ async fn a_proof_says_who_proved_what_to_whom_and_until_when() {
         "sub": KIM,
         "email": KIM,
         "email_verified": true,
-        "jti": id,
+        "challenge_id": id,
+        "jti": token.claims()["jti"],
         "iat": START + 30,
         "exp": START + 630,
     });
     assert_eq!(token.claims(), claims);
     let header = json!({ "typ": "JWT", "alg": "ES256", "kid": token.key_id() });
     assert_eq!(token.header(), header);
+}
+
+/// A backend that keeps the ids of proofs refuses one that it has seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_an_app_uses_again_gets_a_proof_of_its_own() {
+    let service = Service::start().await;
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        service
+            .request_code(json!({ "email": KIM, "challenge_id": OWN_ID }))
+            .await;
+        let code = service.ses.newest_mail().code();
+        let claims = service.verify_code(OWN_ID, &code).await.token().claims();
+        assert_eq!(claims["challenge_id"], OWN_ID);
+        ids.push(claims["jti"].clone());
+        service.wait(24 * 3_600);
+        service.expire("challenge#").await;
+    }
+    assert_ne!(ids[0], ids[1]);
+    for (email, id) in [
+        ("lee@example.com", OWN_ID),
+        (KIM, "0b9f6f5e-7c1d-4f7e-8a8e-2f4b1c9d0e11"),
+    ] {
+        service
+            .request_code(json!({ "email": email, "challenge_id": id }))
+            .await;
+        let code = service.ses.newest_mail().code();
+        let claims = service
+            .verify_code_event(&guess(email, id, &code))
+            .await
+            .token()
+            .claims();
+        assert!(!ids.contains(&claims["jti"]));
+        ids.push(claims["jti"].clone());
+        service.wait(60);
+    }
 }
 
 /// Pins the token that the tests' secret makes at the tests' time. Every backend would notice a change here.
@@ -42,9 +79,10 @@ async fn a_proof_stays_as_it_is_byte_for_byte() {
         "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiIsImtpZCI6IjRodTJQRVVuYllJdjdBclpKVVJYMTBMOE5OTl9wMU5S\
          Q3ExUXRUV0ptazgifQ.eyJpc3MiOiJodHRwczovL2FiYzEyMy5leGVjdXRlLWFwaS5hcC1ub3J0aGVhc3QtMi5hb\
          WF6b25hd3MuY29tIiwiYXVkIjoiYXBpLmV4YW1wbGUuY29tIiwic3ViIjoia2ltQGV4YW1wbGUuY29tIiwiZW1ha\
-         WwiOiJraW1AZXhhbXBsZS5jb20iLCJlbWFpbF92ZXJpZmllZCI6dHJ1ZSwianRpIjoiN2Y0ZGYyYTEtNmYwYi00Y\
-         zFjLTlhNTEtM2E0YTBjMWIyZDNlIiwiaWF0IjoxODAwMDE0NDY3LCJleHAiOjE4MDAwMTUwNjd9.FGaK_3svvKjB\
-         FV-hiyfd1N0u3Z99tG7MZ7WpNrWkD37vxnD0UyBod7Vo6W_SRvivT0HXw6buYLYXfoOG6d9rbA"
+         WwiOiJraW1AZXhhbXBsZS5jb20iLCJlbWFpbF92ZXJpZmllZCI6dHJ1ZSwiY2hhbGxlbmdlX2lkIjoiN2Y0ZGYyY\
+         TEtNmYwYi00YzFjLTlhNTEtM2E0YTBjMWIyZDNlIiwianRpIjoic3gtVHh3b1Qwa29oR2pCcnNnMFk2cWlHTnk3c\
+         WktZTByOEFsNGhZT2ctQSIsImlhdCI6MTgwMDAxNDQ2NywiZXhwIjoxODAwMDE1MDY3fQ.UHjsG_l69vMm056Y55\
+         PbqIbPxuTcqB_hba46qASANk07C6a4MEglROYrikbcp95lk4IcVcv8uoe0fsS_CdI6IA"
     );
 }
 
@@ -108,9 +146,10 @@ async fn another_address_or_challenge_never_gets_the_proof() {
     }
 }
 
-/// Outside a rotation each submitted code takes one DynamoDB call, and everything else none.
+/// Outside a rotation each submitted code takes one DynamoDB call, the first right one of a challenge a second one, and
+/// everything else none.
 #[tokio::test(flavor = "multi_thread")]
-async fn each_outcome_takes_exactly_one_call() {
+async fn each_outcome_takes_exactly_one_call_and_the_first_right_code_a_second() {
     let service = Service::start().await;
     let (id, code) = service.mailed_code().await;
     let wrong = ["000001", "000002", "000003", "000004", "000005"];
@@ -130,7 +169,8 @@ async fn each_outcome_takes_exactly_one_call() {
     };
     expect(KIM, &id, "000001", "401 invalid-code", 1).await;
     expect(KIM, &id, "000001", "401 invalid-code", 1).await;
-    expect(KIM, &id, &code, "200", 1).await;
+    // The second call gives the request back to its source.
+    expect(KIM, &id, &code, "200", 2).await;
     expect(KIM, &id, &code, "200", 1).await;
     expect(KIM, &id, "000002", "401 code-expired", 1).await;
     for guess in wrong {

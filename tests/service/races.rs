@@ -73,8 +73,13 @@ async fn of_200_right_guesses_at_once_exactly_1_redeems() {
     service.traffic.forget();
     let responses = verify_all(&service, &id, vec![code; 200]).await;
 
-    assert_eq!(service.traffic.writes(), 1);
+    assert_eq!(
+        service.traffic.writes(),
+        2,
+        "the redemption, and the request given back"
+    );
     assert_eq!(service.item("challenge#").await["guesses"].as_ss().map(Vec::len), Ok(1));
+    assert_eq!(service.count("source#", "requests").await, 0);
     assert_eq!(
         by_status(&responses),
         HashMap::from([(200, 200)]),
@@ -98,7 +103,11 @@ async fn of_50_right_guesses_in_50_seconds_all_get_the_proof_of_the_one_that_red
     };
     let responses = join((0..50).map(hand_in).collect()).await;
 
-    assert_eq!(service.traffic.writes(), 1);
+    assert_eq!(
+        service.traffic.writes(),
+        2,
+        "the redemption, and the request given back"
+    );
     assert_eq!(by_status(&responses), HashMap::from([(200, 50)]));
     assert!(
         responses
@@ -152,6 +161,19 @@ async fn of_50_strangers_requests_for_one_address_at_once_1_mails() {
     let responses = request_all(&service, vec![json!({ "email": KIM }); 50]).await;
     assert_eq!(by_status(&responses), HashMap::from([(202, 1), (429, 49)]));
     assert_eq!(service.ses.calls(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_60_requests_of_60_sources_at_once_20_reach_the_mailbox() {
+    let service = Arc::new(Service::start().await);
+    let ask = |source| {
+        let service = Arc::clone(&service);
+        let body = json!({ "email": format!("kim+{source}@example.com") });
+        tokio::spawn(async move { service.request_code_from(&format!("203.0.113.{source}"), body).await })
+    };
+    let responses = join((0..60).map(ask).collect()).await;
+    assert_eq!(by_status(&responses), HashMap::from([(202, 20), (429, 40)]));
+    assert_eq!(service.ses.calls(), 20);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

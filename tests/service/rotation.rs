@@ -39,8 +39,12 @@ async fn a_code_of_the_last_minute_before_a_version_is_in_force_is_taken_after_i
     assert_eq!(wrong.body["guesses_left"], 4);
     let right = service.verify_code(&id, &code).await;
     assert_eq!(right.status, 200);
-    assert_eq!(service.traffic.calls(), 4, "for each code one under either key");
-    assert_eq!(service.traffic.writes(), 2);
+    assert_eq!(
+        service.traffic.calls(),
+        5,
+        "for each code one under either key, and the request given back"
+    );
+    assert_eq!(service.traffic.writes(), 3);
     assert_eq!(
         service.key_set().await.key_ids()[0],
         right.token().key_id(),

@@ -1,15 +1,23 @@
-//! Mails a code, unless the recipient has it already.
+//! Mails a code, unless the person has it already.
 //!
-//! The steps of a request: charge its source and find the challenge that it names, at once; choose the challenge to mail;
-//! charge the recipient; mail the code; open the challenge. When SES did not take the email, both charges are taken back.
+//! The steps of a request:
+//!
+//! 1. Charge its source, charge its source and the mailbox together, and find or reserve the challenge that it names: at once.
+//! 2. Choose the challenge to mail, and charge the mailbox.
+//! 3. Open the challenge.
+//! 4. Mail its code.
+//!
+//! Whatever was charged is taken back when no email went out.
 
 use lambda_http::{Body, Request, Response};
 use rand::TryCryptoRng;
 use time::UtcDateTime;
 use verification::aws::client;
-use verification::aws::mailer::{MailError, Mailer};
+use verification::aws::mailer::{BRIEFLY, MailError, Mailer};
 use verification::aws::secret::Secret;
-use verification::aws::table::recipient::RecipientItem;
+use verification::aws::table::challenge::{ChallengeItem, Opening};
+use verification::aws::table::mailbox::MailboxItem;
+use verification::aws::table::pair::PairItem;
 use verification::aws::table::source::SourceItem;
 use verification::aws::table::{Table, TableError};
 use verification::config::RequestCodeConfig;
@@ -24,6 +32,7 @@ use verification::rules::challenge_to_mail::{ChallengeToMail, Requested};
 use verification::rules::charge::ChargeId;
 use verification::rules::condition::Condition;
 use verification::rules::limits::Limits;
+use verification::rules::mailbox::Mailbox;
 use verification::rules::recipient::Recipient;
 use verification::rules::repeat::{LastMail, SendRecord};
 use verification::rules::source::Source;
@@ -44,15 +53,29 @@ struct CodeRequest {
     challenge_id: Option<ChallengeId>,
 }
 
-/// Why no code was mailed.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    Mail(#[from] MailError),
-    #[error(transparent)]
-    Table(#[from] TableError),
-    #[error("the mail could not be written: {0}")]
-    Template(#[from] askama::Error),
+/// The counts that a request is charged to.
+struct Counts<'a> {
+    source: SourceItem<'a>,
+    pair: PairItem<'a>,
+    mailbox: MailboxItem<'a>,
+    /// What the pair is charged with.
+    mail: LastMail,
+}
+
+/// Why a request ends before its email.
+enum Stop {
+    /// The code is in an email already.
+    AlreadyMailed(Mailed),
+    /// It cannot be mailed.
+    Problem(Problem),
+}
+
+/// A challenge on its way into an email.
+struct Sending<'a> {
+    item: ChallengeItem<'a>,
+    opening: Opening,
+    /// Whether this email is the first of the challenge, which was only reserved before.
+    was_reserved: bool,
 }
 
 impl RequestCode {
@@ -105,60 +128,79 @@ impl RequestCode {
         charge: ChargeId,
         now: UtcDateTime,
     ) -> Result<Success, Problem> {
-        let limits = &self.config.limits;
         let key_ring = self.secret.key_ring(now).await;
         let keys = key_ring.active(now);
-        let source = self.table.source(keys, request.source, now);
-        let recipient = self.table.recipient(keys, &request.recipient);
-
-        let (charged, requested) = tokio::join!(source.charge(charge, limits), self.find(&key_ring, request, now));
-        if charged.map_err(Problem::internal)? == Condition::Failed(()) {
-            let retry_after = Limits::source_retry_after(now);
-            let limit = "source";
-            return Err(Problem::TooManyRequests { limit, retry_after });
-        }
-        let requested = requested.map_err(Problem::internal)?;
-
+        let mailbox = Mailbox::of(&request.recipient);
+        let counts = Counts {
+            source: self.table.source(keys, request.source, now),
+            pair: self.table.pair(keys, request.source, &mailbox),
+            mailbox: self.table.mailbox(keys, &mailbox, now),
+            mail: LastMail {
+                sent_at: now,
+                charge,
+                asked_for: request.challenge_id,
+            },
+        };
         let fresh = ChallengeRef::new(keys, &request.recipient, ChallengeId::of_charge(charge));
-        let chosen = ChallengeToMail::choose(&requested, fresh, self.config.code_rules(), now);
-        let mail = LastMail {
-            sent_at: now,
-            charge,
-            asked_for: request.challenge_id.unwrap_or(fresh.id()),
-            challenge: chosen.reference.id(),
-            expires_at: chosen.challenge.expires_at,
+        let steps = async {
+            let (record, requested) = self.charge_and_find(&counts, &key_ring, request).await?;
+            let chosen = ChallengeToMail::choose(&requested, fresh, self.config.code_rules(), now);
+            let mails_today = self.charge_mailbox(&counts, &record).await?;
+            let sending = self.open(&counts, &chosen).await?;
+            self.send(request, &chosen, &counts, &sending).await?;
+            Ok(self.mailed(&chosen, &record, mails_today, now))
         };
-        let sent = match recipient.charge(&mail, limits).await {
-            Ok(Condition::Failed(record)) => return self.without_mail(&requested, &record, now),
-            Ok(Condition::Held(record)) => self
-                .send(request, &chosen, now)
-                .await
-                .map(|()| limits.resend_in(&record, now)),
-            Err(error) => Err(error.into()),
+        match steps.await {
+            Ok(mailed) => Ok(Success::Mailed(mailed)),
+            Err(Stop::AlreadyMailed(mailed)) => Ok(Success::AlreadyMailed(mailed)),
+            Err(Stop::Problem(problem)) => Err(problem),
+        }
+    }
+
+    /// Step 1. Returns what the source has sent to the mailbox, and the challenge that the request names.
+    async fn charge_and_find<'a>(
+        &self,
+        counts: &Counts<'_>,
+        key_ring: &'a KeyRing,
+        request: &'a CodeRequest,
+    ) -> Result<(SendRecord, Requested<'a>), Stop> {
+        let (limits, mail) = (&self.config.limits, &counts.mail);
+        let (source, pair, requested) = tokio::join!(
+            counts.source.charge(mail.charge, limits, mail.sent_at),
+            counts.pair.charge(mail, limits),
+            self.find(key_ring, request, mail.sent_at),
+        );
+        let (source, pair, requested) = match (source, pair, requested) {
+            (Ok(source), Ok(pair), Ok(requested)) => (source, pair, requested),
+            (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => {
+                let (source, pair) = tokio::join!(counts.source.refund(mail.charge), counts.pair.cancel(mail));
+                log_failed([source, pair]);
+                return Err(internal(error));
+            }
         };
-        match sent {
-            Ok(resend_in) => {
-                self.open(&chosen).await.map_err(Problem::internal)?;
-                Ok(Success::Mailed(Mailed {
-                    challenge_id: mail.challenge,
-                    expires_in: mail.expires_at - now,
-                    resend_in,
-                }))
+        match (source, pair) {
+            (Condition::Held(_), Condition::Held(record)) => match self.mailed_by_another(&requested, mail.sent_at) {
+                Some(mailed) => {
+                    log_failed([counts.pair.refund(mail).await]);
+                    Err(Stop::AlreadyMailed(mailed))
+                }
+                None => Ok((record, requested)),
+            },
+            (Condition::Held(_), Condition::Failed(record)) => {
+                Err(self.refused_by_pair(&requested, &record, mail.sent_at))
             }
-            // The recipient may have the email. So its code has to work, and it stays charged; only the pause ends.
-            Err(Failure::Mail(MailError::Unknown(cause))) => {
-                let (opened, ended) = tokio::join!(self.open(&chosen), recipient.end_pause(&mail));
-                opened.and(ended).map_err(Problem::internal)?;
-                Err(Problem::MailUnavailable { cause })
-            }
-            Err(failure) => {
-                self.refund(&source, &recipient, &mail).await;
-                Err(failure.into())
+            (Condition::Failed(count), pair) => {
+                if let Condition::Held(_) = pair {
+                    log_failed([counts.pair.refund(mail).await]);
+                }
+                let retry_after = limits.source_retry_after(count, mail.sent_at);
+                let limit = "source";
+                Err(Stop::Problem(Problem::TooManyRequests { limit, retry_after }))
             }
         }
     }
 
-    /// Finds the challenge that the request names. During a rotation it may have been opened under either keys.
+    /// Finds the challenge that the request names, or reserves it. During a rotation it may have been opened under either keys.
     async fn find<'a>(
         &self,
         key_ring: &'a KeyRing,
@@ -168,67 +210,219 @@ impl RequestCode {
         let Some(id) = request.challenge_id else {
             return Ok(Requested::Any);
         };
-        for keys in key_ring.accepted(now) {
+        // Under the active keys, which come first, it is reserved if it is nowhere.
+        for keys in key_ring.accepted(now).skip(1) {
             let reference = ChallengeRef::new(keys, &request.recipient, id);
             if let Some(challenge) = self.table.challenge(reference).find(now).await? {
-                return Ok(Requested::Existing(reference, challenge));
+                return Ok(Requested::Named(reference, Box::new(challenge)));
             }
         }
         let reference = ChallengeRef::new(key_ring.active(now), &request.recipient, id);
-        Ok(Requested::Unused(reference))
+        let item = self.table.challenge(reference);
+        let challenge = item.find_or_reserve(now, self.config.code_lifetime).await?;
+        Ok(Requested::Named(reference, Box::new(challenge)))
     }
 
-    /// Mails the code.
-    async fn send(&self, request: &CodeRequest, chosen: &ChallengeToMail<'_>, now: UtcDateTime) -> Result<(), Failure> {
-        let expires_in = chosen.challenge.expires_at - now;
-        let sender = &self.config.mailer.sender_name;
-        let mail = Mail::write(request.locale, &chosen.code, expires_in, sender)?;
-        self.mailer.send(&request.recipient, &mail).await?;
-        // Logged here and not with the response: whatever fails from now on, the email is on its way.
-        let (challenge_id, locale) = (chosen.reference.id(), request.locale.tag());
-        tracing::info!(outcome = "mailed", %challenge_id, locale);
-        Ok(())
-    }
-
-    /// Opens the challenge if it is new, so that it takes guesses from now on.
-    ///
-    /// This comes after the charge and the email. If a challenge were opened earlier, nobody would have paid for its guesses,
-    /// and each new id would bring more of them.
-    async fn open(&self, chosen: &ChallengeToMail<'_>) -> Result<(), TableError> {
-        if chosen.is_new {
-            let item = self.table.challenge(chosen.reference);
-            item.open(&chosen.challenge).await?;
+    /// Step 2. Returns how many emails the mailbox is charged with today.
+    async fn charge_mailbox(&self, counts: &Counts<'_>, record: &SendRecord) -> Result<u32, Stop> {
+        let (limits, mail) = (&self.config.limits, &counts.mail);
+        let cap = limits.mailbox_cap(record);
+        match counts.mailbox.charge(mail.charge, cap, limits.max_mails()).await {
+            Ok(Condition::Held(mails_today)) => Ok(mails_today),
+            Ok(Condition::Failed(_)) => {
+                log_failed([counts.pair.refund(mail).await]);
+                Err(Stop::Problem(Problem::TooManyRequests {
+                    limit: "mailbox",
+                    retry_after: Limits::until_tomorrow(mail.sent_at),
+                }))
+            }
+            Err(error) => {
+                let (source, pair, mailbox) = tokio::join!(
+                    counts.source.refund(mail.charge),
+                    counts.pair.refund(mail),
+                    counts.mailbox.cancel(mail.charge),
+                );
+                log_failed([source, pair, mailbox]);
+                Err(internal(error))
+            }
         }
-        Ok(())
     }
 
-    /// Responds to a request that the recipient's limits refused. A repeat gets the response of the first request, any other
-    /// request a 429.
-    fn without_mail(&self, requested: &Requested, record: &SendRecord, now: UtcDateTime) -> Result<Success, Problem> {
+    /// Step 3. Opens the challenge, so that it takes guesses from now on.
+    ///
+    /// This comes after the charge: nobody would have paid for the guesses of a challenge that is opened earlier, and each new
+    /// id would bring more of them. It comes before the email, so that no code is mailed that does not work.
+    async fn open(&self, counts: &Counts<'_>, chosen: &ChallengeToMail<'_>) -> Result<Sending<'_>, Stop> {
+        let (limits, mail) = (&self.config.limits, &counts.mail);
+        let sending = Sending {
+            item: self.table.challenge(chosen.reference),
+            opening: Opening {
+                code_digest: chosen.code.digest(chosen.reference),
+                charge: mail.charge,
+                paid_by: counts.source.count(limits),
+                now: mail.sent_at,
+            },
+            was_reserved: chosen.challenge.code_digest.is_none(),
+        };
+        match sending.item.open(&chosen.challenge, &sending.opening, limits).await {
+            Ok(Condition::Held(_)) => Ok(sending),
+            Ok(Condition::Failed(stored)) => {
+                let (pair, mailbox) = tokio::join!(counts.pair.refund(mail), counts.mailbox.refund(mail.charge));
+                log_failed([pair, mailbox]);
+                let requested = stored.map(|challenge| Requested::Named(chosen.reference, Box::new(challenge)));
+                let mailed = requested.and_then(|requested| self.mailed_by_another(&requested, mail.sent_at));
+                Err(mailed.map_or_else(
+                    || internal("the challenge was opened by another request"),
+                    Stop::AlreadyMailed,
+                ))
+            }
+            Err(error) => {
+                let closed = sending.item.cancel(&sending.opening, sending.was_reserved).await;
+                self.refund(counts, closed).await;
+                Err(internal(error))
+            }
+        }
+    }
+
+    /// Step 4. Mails the code, and settles what was charged if SES does not take it.
+    async fn send(
+        &self,
+        request: &CodeRequest,
+        chosen: &ChallengeToMail<'_>,
+        counts: &Counts<'_>,
+        sending: &Sending<'_>,
+    ) -> Result<(), Stop> {
+        let (challenge_id, locale) = (chosen.reference.id(), request.locale.tag());
+        let expires_in = chosen.challenge.expires_at - counts.mail.sent_at;
+        let sender = &self.config.mailer.sender_name;
+        let sent = match Mail::write(request.locale, &chosen.code, expires_in, sender) {
+            Ok(mail) => self.mailer.send(&request.recipient, &mail).await,
+            Err(error) => Err(MailError::Unbuilt(error.to_string())),
+        };
+        match sent {
+            Ok(message_id) => {
+                tracing::info!(outcome = "mailed", %challenge_id, locale, message_id);
+                Ok(())
+            }
+            Err(MailError::Unknown(cause)) => {
+                self.settle_unknown(counts, sending).await;
+                Err(unavailable(cause))
+            }
+            Err(MailError::Failed(cause)) => {
+                let (source, pair, mailbox, challenge) = tokio::join!(
+                    counts.source.refund(counts.mail.charge),
+                    counts.pair.refund(&counts.mail),
+                    counts.mailbox.forgive(counts.mail.charge),
+                    sending.item.end_pause(&sending.opening),
+                );
+                log_failed([source, pair, mailbox, challenge]);
+                Err(unavailable(cause))
+            }
+            Err(error) => {
+                let closed = sending.item.take_back(&sending.opening, sending.was_reserved).await;
+                self.refund(counts, closed).await;
+                Err(match error {
+                    MailError::Unavailable { cause, retry_after } => {
+                        Stop::Problem(Problem::MailUnavailable { cause, retry_after })
+                    }
+                    error => internal(error),
+                })
+            }
+        }
+    }
+
+    /// Settles an email of which SES did not say what became of it. The recipient may have it, so its code works. The first one
+    /// of a day stays charged, so that a sick SES costs a person one email at most. The pause ends.
+    async fn settle_unknown(&self, counts: &Counts<'_>, sending: &Sending<'_>) {
+        let mail = &counts.mail;
+        let (noted, challenge) = tokio::join!(
+            counts.mailbox.note_unconfirmed(mail.charge),
+            sending.item.end_pause(&sending.opening),
+        );
+        if let Ok(Condition::Failed(())) = noted {
+            let (pair, mailbox) = tokio::join!(counts.pair.refund(mail), counts.mailbox.forgive(mail.charge));
+            log_failed([pair, mailbox, challenge]);
+        } else {
+            log_failed([noted.map(drop), counts.pair.end_pause(mail).await, challenge]);
+        }
+    }
+
+    /// Takes all charges back, once the challenge is closed. The mailbox stays charged if it could not be closed: otherwise
+    /// nobody would have paid for its guesses.
+    ///
+    /// What fails here costs the person one of the day's emails, or lets a repeat wait for the pause. The log says so.
+    async fn refund(&self, counts: &Counts<'_>, closed: Result<Condition<()>, TableError>) {
+        let mail = &counts.mail;
+        let (source, pair) = tokio::join!(counts.source.refund(mail.charge), counts.pair.refund(mail));
+        let mailbox = match closed {
+            Ok(Condition::Held(())) => counts.mailbox.refund(mail.charge).await,
+            Ok(Condition::Failed(())) => Ok(()),
+            Err(error) => Err(error),
+        };
+        log_failed([source, pair, mailbox]);
+    }
+
+    /// Responds to a request that the limits of source and mailbox refused. A repeat gets the response of the first request, any
+    /// other request a 429.
+    fn refused_by_pair(&self, requested: &Requested, record: &SendRecord, now: UtcDateTime) -> Stop {
         let limits = &self.config.limits;
         let resend_in = limits.resend_in(record, now);
-        match record.already_mailed(requested, limits, self.config.shared.max_guesses, now) {
-            Some(mail) => Ok(Success::AlreadyMailed(Mailed {
-                challenge_id: mail.challenge,
+        match record.already_mailed(requested, limits, self.config.code_rules(), now) {
+            Some(mail) => Stop::AlreadyMailed(Mailed {
+                challenge_id: mail.challenge_id,
                 expires_in: mail.expires_at - now,
                 resend_in,
-            })),
-            None => Err(Problem::TooManyRequests {
-                limit: "recipient",
+            }),
+            None => Stop::Problem(Problem::TooManyRequests {
+                limit: "source-and-mailbox",
                 retry_after: resend_in,
             }),
         }
     }
 
-    /// Takes both charges back.
-    ///
-    /// If that fails too, the recipient loses one of the day's emails, and for one pause a repeat gets a 202 although there is
-    /// no email. The log says so.
-    async fn refund(&self, source: &SourceItem<'_>, recipient: &RecipientItem<'_>, mail: &LastMail) {
-        let (recipient, source) = tokio::join!(recipient.refund(mail), source.refund(mail.charge, &self.config.limits));
-        for error in [recipient.err(), source.err()].into_iter().flatten() {
-            tracing::error!(cause = %error, "a refund failed");
+    /// The response to a request whose challenge was mailed within the pause for another source.
+    fn mailed_by_another(&self, requested: &Requested, now: UtcDateTime) -> Option<Mailed> {
+        let Requested::Named(reference, challenge) = requested else {
+            return None;
+        };
+        let limits = &self.config.limits;
+        let mail = challenge.already_mailed(reference.id(), limits, self.config.shared.max_guesses, now)?;
+        Some(Mailed {
+            challenge_id: mail.challenge_id,
+            expires_in: mail.expires_at - now,
+            resend_in: limits.pause_left(mail.sent_at, now),
+        })
+    }
+
+    /// The response to a request whose code was mailed now.
+    fn mailed(&self, chosen: &ChallengeToMail<'_>, record: &SendRecord, mails_today: u32, now: UtcDateTime) -> Mailed {
+        let limits = &self.config.limits;
+        let resend_in = if mails_today >= limits.mails_per_day {
+            Limits::until_tomorrow(now)
+        } else {
+            limits.resend_in(record, now)
+        };
+        Mailed {
+            challenge_id: chosen.reference.id(),
+            expires_in: chosen.challenge.expires_at - now,
+            resend_in,
         }
+    }
+}
+
+fn internal(cause: impl ToString) -> Stop {
+    Stop::Problem(Problem::internal(cause))
+}
+
+fn unavailable(cause: String) -> Stop {
+    let retry_after = BRIEFLY;
+    Stop::Problem(Problem::MailUnavailable { cause, retry_after })
+}
+
+/// Logs the refunds that failed, and nothing else can be done about.
+fn log_failed<const N: usize>(refunds: [Result<(), TableError>; N]) {
+    for error in refunds.into_iter().filter_map(Result::err) {
+        tracing::error!(cause = %error, "a refund failed");
     }
 }
 
@@ -242,14 +436,5 @@ impl CodeRequest {
             source: request::source(request)
                 .ok_or_else(|| Problem::internal("the event names no source IP address"))?,
         })
-    }
-}
-
-impl From<Failure> for Problem {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Mail(MailError::Unavailable(cause) | MailError::Unknown(cause)) => Self::MailUnavailable { cause },
-            cause => Self::internal(cause),
-        }
     }
 }

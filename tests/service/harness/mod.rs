@@ -4,9 +4,11 @@
 //! * [`event`]: what they are sent.
 //! * [`response`]: what they return, and the proof in it as a backend reads it.
 //! * [`dynamodb`]: a database in memory, and the traffic to it.
+//! * [`broken_ses`]: a SES whose connections break.
 //! * [`ses`] and [`secrets_manager`]: stand-ins, on [`stand_in`]. Their mood decides how they respond.
 //! * [`log`]: everything that was logged.
 
+pub(crate) mod broken_ses;
 pub(crate) mod dynamodb;
 pub(crate) mod event;
 pub(crate) mod log;

@@ -82,6 +82,14 @@ impl Service {
             start_request_code(&self.config, &self.dynamodb, &self.ses, &self.secrets, self.now()).await;
     }
 
+    /// Replaces the running instance of request-code by one that finds SES at another URL.
+    pub(crate) async fn move_ses(&mut self, url: &str) {
+        let secret = read_secret(&self.secrets, self.now()).await;
+        let ses = client::ses(&sdk_config(url));
+        let mailer = Mailer::new(ses, &self.config.mailer).expect("a usable sender");
+        self.request_code = RequestCode::new(self.config.clone(), secret, self.table(), mailer);
+    }
+
     /// Another instance of verify-code, which starts now.
     pub(crate) async fn start_verify_code(&self) -> VerifyCode {
         start_verify_code(&self.config, &self.dynamodb, &self.secrets, self.now()).await
@@ -104,6 +112,13 @@ impl Service {
     pub(crate) async fn request_code(&self, body: Value) -> Response {
         self.request_code_event(&event("/request-code", body.to_string().as_bytes()))
             .await
+    }
+
+    /// Requests a code from another source than the usual one.
+    pub(crate) async fn request_code_from(&self, source_ip: &str, body: Value) -> Response {
+        let mut event = event("/request-code", body.to_string().as_bytes());
+        event["requestContext"]["http"]["sourceIp"] = json!(source_ip);
+        self.request_code_event(&event).await
     }
 
     pub(crate) async fn request_code_event(&self, event: &Value) -> Response {
@@ -161,7 +176,29 @@ impl Service {
         item
     }
 
-    fn time(&self) -> UtcDateTime {
+    /// The number in an attribute of the only item of a kind.
+    pub(crate) async fn count(&self, kind: &str, attribute: &str) -> i64 {
+        let item = self.item(kind).await;
+        let number = item.get(attribute).and_then(|value| value.as_n().ok());
+        number.map_or(0, |number| number.parse().expect("a number"))
+    }
+
+    /// Deletes the items of a kind, as TTL does some time after their end.
+    pub(crate) async fn expire(&self, kind: &str) {
+        for item in self.items().await {
+            let pk = item["pk"].clone();
+            if pk.as_s().is_ok_and(|pk| pk.starts_with(kind)) {
+                let delete = self.dynamodb.delete_item().table_name(&self.config.shared.table_name);
+                delete.key("pk", pk).send().await.expect("a deletion");
+            }
+        }
+    }
+
+    pub(crate) fn table(&self) -> Table {
+        table(&self.config, &self.dynamodb)
+    }
+
+    pub(crate) fn time(&self) -> UtcDateTime {
         time_of(self.now())
     }
 }
@@ -223,8 +260,10 @@ pub(crate) fn config() -> RequestCodeConfig {
         code_lifetime: Duration::minutes(10),
         limits: Limits {
             mails_per_day: 10,
+            mails_per_source: 4,
             resend_pause: Duration::minutes(1),
             requests_per_hour: 100,
+            requests_per_day: 200,
         },
         mailer: MailerConfig {
             sender_address: "no-reply@example.com".to_owned(),

@@ -17,6 +17,8 @@ pub(crate) enum Mood {
     Refusing(u16, &'static str, &'static str),
     /// Takes them, and responds after this time.
     Slow(Duration),
+    /// Refuses them for now, after this time.
+    SlowlyRefusing(Duration),
 }
 
 #[derive(Default)]
@@ -115,6 +117,10 @@ impl Respond for Recorder {
                 state.taken.push(mail);
                 taken
             }
+            Mood::SlowlyRefusing(delay) => ResponseTemplate::new(429)
+                .insert_header("x-amzn-errortype", "TooManyRequestsException")
+                .set_body_json(json!({ "message": "not now" }))
+                .set_delay(delay),
             Mood::Slow(delay) => {
                 state.taken.push(mail);
                 taken.set_delay(delay)

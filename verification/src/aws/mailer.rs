@@ -6,6 +6,7 @@ use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag};
 use email_encoding::headers::quoted_string;
 use email_encoding::headers::writer::EmailWriter;
+use time::Duration;
 
 use super::client;
 use crate::mail::Mail;
@@ -16,6 +17,11 @@ const AUTOMATIC: [(&str, &str); 2] = [
     ("Auto-Submitted", "auto-generated"),
     ("X-Auto-Response-Suppress", "All"),
 ];
+
+/// `Retry-After` when SES is throttled, slow or out of reach. The pause is lifted, so a breath is enough.
+pub const BRIEFLY: Duration = Duration::seconds(5);
+/// `Retry-After` when SES has paused the account or its day's quota is used up. That takes a person, or hours.
+const STOPPED: Duration = Duration::minutes(5);
 
 /// The SES message tag of every email. It tells these emails from others of the account.
 const SERVICE_TAG: (&str, &str) = ("service", "email-verification");
@@ -42,10 +48,18 @@ pub struct Mailer {
 /// SES did not confirm an email.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
-    /// SES is throttled, paused or down. Another attempt may succeed.
-    #[error("SES cannot take mails now: {0}")]
-    Unavailable(String),
-    /// SES was too slow to say whether it took the email.
+    /// SES did not take the email, and will take it later: it is throttled or paused, or cannot be reached.
+    #[error("SES cannot take mails now: {cause}")]
+    Unavailable {
+        /// Code and request id of the failed call.
+        cause: String,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// SES said that something went wrong on its side. It should not have taken the email, but nobody can be sure.
+    #[error("SES failed: {0}")]
+    Failed(String),
+    /// SES did not say whether it took the email: it was too slow, or the connection broke.
     #[error("SES did not say whether it took the mail: {0}")]
     Unknown(String),
     /// SES will not take this email. The set-up is wrong (an unverified sender, for example), or this service is.
@@ -71,12 +85,14 @@ impl Mailer {
         })
     }
 
-    /// Sends one email. When this returns without an error, SES has taken it.
+    /// Sends one email. Returns the id that SES gave it when it took it.
+    ///
+    /// SES is called a second time only if no connection was made: `SendEmail` has no idempotency token.
     ///
     /// # Errors
     ///
     /// [`MailError`] when SES did not take it, or did not say in time that it had.
-    pub async fn send(&self, recipient: &Recipient, mail: &Mail) -> Result<(), MailError> {
+    pub async fn send(&self, recipient: &Recipient, mail: &Mail) -> Result<String, MailError> {
         let body = Body::builder().text(utf8(&mail.text)?).html(utf8(&mail.html)?).build();
         let headers = AUTOMATIC.map(|(name, value)| MessageHeader::builder().name(name).value(value).build());
         let headers = headers
@@ -89,18 +105,21 @@ impl Mailer {
             .set_headers(Some(headers))
             .build();
         let (service, locale) = (tag(SERVICE_TAG)?, tag(("locale", mail.locale.tag()))?);
-        self.client
+        let call = self
+            .client
             .send_email()
             .from_email_address(&self.from)
             .destination(Destination::builder().to_addresses(recipient.as_str()).build())
             .content(EmailContent::builder().simple(message).build())
             .configuration_set_name(&self.configuration_set)
             .email_tags(service)
-            .email_tags(locale)
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| MailError::from_call(&error))
+            .email_tags(locale);
+        let sent = match Box::pin(call.clone().send()).await {
+            Err(error) if client::was_never_connected(&error) => Box::pin(call.send()).await,
+            sent => sent,
+        };
+        let output = sent.map_err(|error| MailError::from_call(&error))?;
+        Ok(output.message_id.unwrap_or_default())
     }
 }
 
@@ -110,21 +129,32 @@ impl MailError {
     fn from_call(error: &SdkError<SendEmailError>) -> Self {
         let cause = client::cause(error);
         match error {
-            SdkError::TimeoutError(_) | SdkError::ResponseError(_) => Self::Unknown(cause),
-            SdkError::DispatchFailure(_) => Self::Unavailable(cause),
+            error if client::was_never_connected(error) => Self::Unavailable {
+                cause,
+                retry_after: BRIEFLY,
+            },
+            SdkError::TimeoutError(_) | SdkError::ResponseError(_) | SdkError::DispatchFailure(_) => {
+                Self::Unknown(cause)
+            }
             SdkError::ServiceError(refusal) => {
-                let throttled = matches!(refusal.err().code(), Some("Throttling" | "ThrottlingException"));
-                let stopped = matches!(
-                    refusal.err(),
-                    SendEmailError::TooManyRequestsException(_)
-                        | SendEmailError::LimitExceededException(_)
-                        | SendEmailError::SendingPausedException(_)
-                        | SendEmailError::AccountSuspendedException(_)
-                );
-                if throttled || stopped || refusal.raw().status().is_server_error() {
-                    Self::Unavailable(cause)
-                } else {
-                    Self::Refused(cause)
+                let code = refusal.err().code();
+                match refusal.err() {
+                    SendEmailError::TooManyRequestsException(_) => Self::Unavailable {
+                        cause,
+                        retry_after: BRIEFLY,
+                    },
+                    _ if matches!(code, Some("Throttling" | "ThrottlingException")) => Self::Unavailable {
+                        cause,
+                        retry_after: BRIEFLY,
+                    },
+                    SendEmailError::LimitExceededException(_)
+                    | SendEmailError::SendingPausedException(_)
+                    | SendEmailError::AccountSuspendedException(_) => Self::Unavailable {
+                        cause,
+                        retry_after: STOPPED,
+                    },
+                    _ if refusal.raw().status().is_server_error() => Self::Failed(cause),
+                    _ => Self::Refused(cause),
                 }
             }
             _ => Self::Unbuilt(cause),

@@ -56,6 +56,11 @@ impl<'a> Environment<'a> {
         })
     }
 
+    /// Notes a fault that lies in no variable alone.
+    pub(super) fn fault(&mut self, fault: &str) {
+        let _ = write!(self.faults, "\n  {fault}");
+    }
+
     pub(super) fn finish<T>(self, config: T) -> Result<T, ConfigError> {
         if self.faults.is_empty() {
             Ok(config)

@@ -21,8 +21,9 @@ pub struct RequestCodeConfig {
     pub shared: SharedConfig,
     /// `CODE_LIFETIME_MINUTES`, 1 to 30: how long a code works.
     pub code_lifetime: Duration,
-    /// `MAILS_PER_DAY`, 1 to 100. `RESEND_PAUSE_SECONDS`, 30 to 600: more than the function can run, so that a request ends
-    /// before the next one is charged. `REQUESTS_PER_SOURCE_PER_HOUR`, 0 (off) to 100000.
+    /// `MAILS_PER_DAY`, 1 to 100. `MAILS_PER_SOURCE_PER_DAY`, 1 to 20. `RESEND_PAUSE_SECONDS`, 30 to 600: more than the
+    /// function can run, so that a request ends before the next one is charged. `REQUESTS_PER_SOURCE_PER_HOUR` and
+    /// `REQUESTS_PER_SOURCE_PER_DAY`, 0 (off) to 100000.
     pub limits: Limits,
     /// Who sends the emails.
     pub mailer: MailerConfig,
@@ -65,8 +66,10 @@ impl RequestCodeConfig {
             code_lifetime: Duration::minutes(environment.number("CODE_LIFETIME_MINUTES", 1..=30)),
             limits: Limits {
                 mails_per_day: environment.number("MAILS_PER_DAY", 1..=100),
+                mails_per_source: environment.number("MAILS_PER_SOURCE_PER_DAY", 1..=20),
                 resend_pause: Duration::seconds(environment.number("RESEND_PAUSE_SECONDS", 30..=600)),
                 requests_per_hour: environment.number("REQUESTS_PER_SOURCE_PER_HOUR", 0..=100_000),
+                requests_per_day: environment.number("REQUESTS_PER_SOURCE_PER_DAY", 0..=100_000),
             },
             mailer: MailerConfig {
                 sender_address: environment.parsed("SENDER_ADDRESS", "an email address", |text| {
@@ -80,6 +83,9 @@ impl RequestCodeConfig {
                 configuration_set: environment.text("CONFIGURATION_SET"),
             },
         };
+        if let Err(fault) = config.code_rules().check_odds(config.limits.max_mails()) {
+            environment.fault(&fault.to_string());
+        }
         environment.finish(config)
     }
 
@@ -158,8 +164,10 @@ mod tests {
             ("MAX_GUESSES", "5"),
             ("CODE_LIFETIME_MINUTES", "10"),
             ("MAILS_PER_DAY", "10"),
+            ("MAILS_PER_SOURCE_PER_DAY", "4"),
             ("RESEND_PAUSE_SECONDS", "60"),
             ("REQUESTS_PER_SOURCE_PER_HOUR", "100"),
+            ("REQUESTS_PER_SOURCE_PER_DAY", "200"),
             ("SENDER_ADDRESS", "no-reply@example.com"),
             ("SENDER_NAME", "예시"),
             ("CONFIGURATION_SET", "mails"),
@@ -224,8 +232,10 @@ mod tests {
             ("MAX_GUESSES", "0"),
             ("CODE_LIFETIME_MINUTES", "31"),
             ("MAILS_PER_DAY", "ten"),
+            ("MAILS_PER_SOURCE_PER_DAY", "0"),
             ("RESEND_PAUSE_SECONDS", "29"),
             ("REQUESTS_PER_SOURCE_PER_HOUR", "-1"),
+            ("REQUESTS_PER_SOURCE_PER_DAY", "1.5"),
             ("SENDER_ADDRESS", "no-reply"),
             ("SENDER_NAME", "a\r\nBcc: b"),
             ("CONFIGURATION_SET", ""),
@@ -235,6 +245,27 @@ mod tests {
                 assert!(error.to_string().contains(&format!("\n  {name}: expected ")), "{error}");
             }
         }
+    }
+
+    #[test]
+    fn a_code_that_is_easy_to_guess_is_refused_with_the_numbers() {
+        let weak = environment(&[
+            ("CODE_DIGITS", Some("4")),
+            ("MAX_GUESSES", Some("10")),
+            ("MAILS_PER_DAY", Some("100")),
+        ]);
+        let error = RequestCodeConfig::read(&weak).expect_err("weak codes").to_string();
+        assert!(
+            error.contains(
+                "200 emails a day (2 × MAILS_PER_DAY) × 10 guesses (MAX_GUESSES) against 10000 codes (CODE_DIGITS) \
+                 is a chance of 1 in 5"
+            ),
+            "{error}"
+        );
+        let strong = environment(&[("MAILS_PER_DAY", Some("100"))]);
+        assert!(RequestCodeConfig::read(&strong).is_ok(), "exactly 1 in 1,000");
+        let short = environment(&[("CODE_DIGITS", Some("4"))]);
+        assert!(RequestCodeConfig::read(&short).is_err());
     }
 
     #[test]

@@ -10,9 +10,6 @@ use time::Duration;
 use super::response;
 use crate::rules::challenge_id::ChallengeId;
 
-/// `Retry-After` when SES refuses an email. The pause is lifted, so a second is enough.
-const MAIL_RETRY_AFTER: Duration = Duration::SECOND;
-
 /// What went wrong, as the caller is told and as the log says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
@@ -50,6 +47,8 @@ pub enum Problem {
     MailUnavailable {
         /// Why, for the log.
         cause: String,
+        /// The time until another attempt is worth it.
+        retry_after: Duration,
     },
     /// Anything else.
     InternalError {
@@ -122,14 +121,14 @@ impl Problem {
                 )
                 .retry_after(retry_after)
             }
-            Self::MailUnavailable { cause } => {
+            Self::MailUnavailable { cause, retry_after } => {
                 tracing::warn!(outcome = "mail-unavailable", cause);
                 Details::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "mail-unavailable",
                     "Mail cannot be sent now; try again",
                 )
-                .retry_after(MAIL_RETRY_AFTER)
+                .retry_after(retry_after)
             }
             Self::InternalError { cause } => {
                 tracing::error!(outcome = "internal-error", request_id, cause);
@@ -227,7 +226,10 @@ mod tests {
 
     fn mail_unavailable() -> Problem {
         let cause = "paused".to_owned();
-        Problem::MailUnavailable { cause }
+        Problem::MailUnavailable {
+            cause,
+            retry_after: Duration::seconds(5),
+        }
     }
 
     #[test]
@@ -279,7 +281,7 @@ mod tests {
         assert!(!internal.body().to_vec().windows(7).any(|text| text == b"a cause"));
         let method = Problem::MethodNotAllowed { allowed: Method::GET }.respond("r");
         assert_eq!(method.headers()["allow"], "GET");
-        for (problem, seconds) in [(limited(), "9"), (mail_unavailable(), "1")] {
+        for (problem, seconds) in [(limited(), "9"), (mail_unavailable(), "5")] {
             let response = problem.respond("r");
             assert_eq!(response.headers()["retry-after"], seconds);
             assert_eq!(body(&response)["retry_after"].to_string(), seconds);

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use time::{Duration, UtcDateTime};
 
 use crate::rules::challenge_id::Digest;
+use crate::rules::charge::ChargeId;
 
 /// A challenge with less time left than this is replaced when its code is requested again. Nobody should read an email
 /// whose code is about to expire.
@@ -13,12 +14,14 @@ const MIN_TIME_LEFT: Duration = Duration::minutes(1);
 /// A challenge as its item in the table describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
-    /// When it was opened. Its code is derived from this.
+    /// When it was opened, or reserved for a request that named its id. Its code is derived from this.
     pub opened_at: UtcDateTime,
     /// When it expires, whether or not TTL has deleted its item by then.
     pub expires_at: UtcDateTime,
-    /// The digest of its code.
-    pub code_digest: Digest,
+    /// The digest of its code. None while it is only reserved: then it takes no guesses.
+    pub code_digest: Option<Digest>,
+    /// The newest email of its code.
+    pub last_send: Option<LastSend>,
     /// The digests of all codes that were submitted for it.
     pub guesses: HashSet<Digest>,
     /// The newest of them.
@@ -27,24 +30,49 @@ pub struct Challenge {
     pub last_guess_at: Option<UtcDateTime>,
 }
 
+/// The newest email of a challenge's code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastSend {
+    /// When it was charged. None if SES did not take it.
+    pub at: Option<UtcDateTime>,
+    /// The charge for it.
+    pub charge: ChargeId,
+    /// The count that paid for it.
+    pub paid_by: Option<PaidBy>,
+}
+
+/// The count of a source that paid for an email: the name of its item, and the UTC hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaidBy {
+    /// The item's `pk`.
+    pub item: String,
+    /// The hour, 0 to 23.
+    pub hour: u8,
+}
+
 impl Challenge {
-    /// A challenge that is opened at `now` and lives for `lifetime`.
+    /// A challenge that is reserved at `now` and lives for `lifetime`.
     #[must_use]
-    pub fn open(now: UtcDateTime, lifetime: Duration, code_digest: Digest) -> Self {
+    pub fn reserve(now: UtcDateTime, lifetime: Duration) -> Self {
         Self {
             opened_at: now,
             expires_at: now + lifetime,
-            code_digest,
+            code_digest: None,
+            last_send: None,
             guesses: HashSet::new(),
             last_guess: None,
             last_guess_at: None,
         }
     }
 
-    /// Whether it has guesses left and its right code was not submitted yet.
+    /// Whether it has guesses left and its right code was not submitted yet. (While it is reserved: whether it will have.)
     #[must_use]
     pub fn takes_guesses(&self, max_guesses: usize) -> bool {
-        self.guesses.len() < max_guesses && !self.guesses.contains(&self.code_digest)
+        let is_used = self
+            .code_digest
+            .as_ref()
+            .is_some_and(|code| self.guesses.contains(code));
+        self.guesses.len() < max_guesses && !is_used
     }
 
     /// Whether its code may be mailed again. If not, the challenge is dead, and a new one replaces it.
@@ -55,7 +83,8 @@ impl Challenge {
     #[must_use]
     pub fn is_resumable(&self, now: UtcDateTime, max_guesses: usize, code_digest: &Digest) -> bool {
         let min_time_left = MIN_TIME_LEFT.min((self.expires_at - self.opened_at) / 2);
-        self.takes_guesses(max_guesses) && self.expires_at - now >= min_time_left && self.code_digest == *code_digest
+        let has_this_code = self.code_digest.as_ref().is_none_or(|own| own == code_digest);
+        self.takes_guesses(max_guesses) && self.expires_at - now >= min_time_left && has_this_code
     }
 }
 
@@ -75,7 +104,8 @@ mod tests {
             guesses: guesses.iter().map(|text| digest(text)).collect(),
             last_guess: guesses.last().map(|text| digest(text)),
             last_guess_at: (!guesses.is_empty()).then_some(NOW + 30 * SECOND),
-            ..Challenge::open(NOW, 600 * SECOND, digest("right"))
+            code_digest: Some(digest("right")),
+            ..Challenge::reserve(NOW, 600 * SECOND)
         }
     }
 
@@ -103,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_challenge_of_one_minute_is_resumed_for_half_of_it() {
-        let short = Challenge::open(NOW, 60 * SECOND, digest("right"));
+        let short = Challenge::reserve(NOW, 60 * SECOND);
         assert!(is_resumable(&short, NOW + 30 * SECOND));
         assert!(!is_resumable(&short, NOW + 31 * SECOND));
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use time::UtcDateTime;
 use uuid::Uuid;
 
 use crate::keys::Keys;
@@ -83,6 +84,15 @@ impl<'a> ChallengeRef<'a> {
             &counter.to_be_bytes(),
         ];
         self.keys.code.mac(&fields).first_word()
+    }
+
+    /// An id for the proof of this challenge, opened at this time. No other proof ever has it: an id that an app uses again is
+    /// opened at another time.
+    #[must_use]
+    pub fn proof_id(self, opened_at: UtcDateTime) -> String {
+        let opened_at = opened_at.unix_timestamp().to_be_bytes();
+        let fields = [self.recipient.as_bytes(), self.id.0.as_bytes(), &opened_at, b"proof"];
+        self.keys.digest.mac(&fields).to_string()
     }
 
     /// The digest of some digits as a code of this challenge.
@@ -172,6 +182,18 @@ mod tests {
         assert_ne!(one.item_name(), other.item_name());
         assert_ne!(one.digest("123456"), other.digest("123456"));
         assert_ne!(one.code_word(0, 0), other.code_word(0, 0));
+    }
+
+    #[test]
+    fn a_challenge_that_is_opened_again_has_another_proof() {
+        let (keys, kim) = (keys(1), recipient("kim@example.com"));
+        let challenge = ChallengeRef::new(&keys, &kim, id());
+        let (first, second) = (
+            UtcDateTime::UNIX_EPOCH,
+            UtcDateTime::UNIX_EPOCH + time::Duration::SECOND,
+        );
+        assert_eq!(challenge.proof_id(first), challenge.proof_id(first));
+        assert_ne!(challenge.proof_id(first), challenge.proof_id(second));
     }
 
     /// Pins what is derived. A change here breaks the codes that are live when it is deployed.

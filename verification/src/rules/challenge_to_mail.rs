@@ -10,10 +10,9 @@ use crate::rules::code::{Code, CodeRules};
 pub enum Requested<'a> {
     /// The request named no challenge.
     Any,
-    /// It named an id that no challenge has.
-    Unused(ChallengeRef<'a>),
-    /// It named a challenge of the table, dead or alive. During a rotation its keys may be others than the active ones.
-    Existing(ChallengeRef<'a>, Challenge),
+    /// It named a challenge, dead or alive. If there was none, it is reserved now. During a rotation its keys may be others
+    /// than the active ones.
+    Named(ChallengeRef<'a>, Box<Challenge>),
 }
 
 /// The challenge whose code is to be mailed.
@@ -25,41 +24,41 @@ pub struct ChallengeToMail<'a> {
     pub code: Code,
     /// The challenge itself.
     pub challenge: Challenge,
-    /// Whether it has yet to be opened.
-    pub is_new: bool,
 }
 
 impl<'a> ChallengeToMail<'a> {
     /// Chooses the challenge to mail: the named one if it can be resumed, else a new one that is opened at `now`.
     ///
-    /// A new one gets the id that the request named, unless a dead challenge has it. Then it is `fresh`.
+    /// A new one is `fresh`.
     #[must_use]
     pub fn choose(requested: &Requested<'a>, fresh: ChallengeRef<'a>, rules: CodeRules, now: UtcDateTime) -> Self {
-        let reference = match requested {
-            Requested::Existing(reference, challenge) => {
-                let code = Code::derive(*reference, challenge.opened_at, rules.digits);
-                if challenge.is_resumable(now, rules.max_guesses, &code.digest(*reference)) {
-                    return Self {
-                        reference: *reference,
-                        code,
-                        challenge: challenge.clone(),
-                        is_new: false,
-                    };
-                }
-                fresh
-            }
-            Requested::Unused(reference) => *reference,
-            Requested::Any => fresh,
-        };
-        let code = Code::derive(reference, now, rules.digits);
-        let digest = code.digest(reference);
+        if let Requested::Named(reference, challenge) = requested
+            && let Some(code) = resumable_code(*reference, challenge, rules, now)
+        {
+            return Self {
+                reference: *reference,
+                code,
+                challenge: (**challenge).clone(),
+            };
+        }
         Self {
-            reference,
-            code,
-            challenge: Challenge::open(now, rules.lifetime, digest),
-            is_new: true,
+            reference: fresh,
+            code: Code::derive(fresh, now, rules.digits),
+            challenge: Challenge::reserve(now, rules.lifetime),
         }
     }
+}
+
+/// The code of a challenge that could be resumed at `now`, else none.
+pub(crate) fn resumable_code(
+    reference: ChallengeRef,
+    challenge: &Challenge,
+    rules: CodeRules,
+    now: UtcDateTime,
+) -> Option<Code> {
+    let code = Code::derive(reference, challenge.opened_at, rules.digits);
+    let is_resumable = challenge.is_resumable(now, rules.max_guesses, &code.digest(reference));
+    is_resumable.then_some(code)
 }
 
 #[cfg(test)]
@@ -111,18 +110,29 @@ mod tests {
     }
 
     fn first() -> ChallengeToMail<'static> {
-        choose(RULES, &Requested::Unused(named(own())), NOW)
+        choose(RULES, &reserved(), NOW)
     }
 
-    /// A request that names the challenge of [`first`].
+    /// A request that names an id of its own, for the first time.
+    fn reserved() -> Requested<'static> {
+        Requested::Named(named(own()), Box::new(Challenge::reserve(NOW, RULES.lifetime)))
+    }
+
+    /// A request that names the challenge of [`first`], once it was opened.
     fn again() -> Requested<'static> {
-        Requested::Existing(named(own()), first().challenge)
+        let first = first();
+        let code_digest = Some(first.code.digest(first.reference));
+        let challenge = Challenge {
+            code_digest,
+            ..first.challenge
+        };
+        Requested::Named(named(own()), Box::new(challenge))
     }
 
     #[test]
     fn a_new_challenge_takes_the_id_that_was_brought_along_or_a_fresh_one() {
         let chosen = first();
-        assert_eq!((chosen.reference.id(), chosen.is_new), (own(), true));
+        assert_eq!(chosen.reference.id(), own());
         assert_eq!(
             (chosen.challenge.opened_at, chosen.challenge.expires_at),
             (NOW, NOW + 600 * SECOND)
@@ -133,14 +143,17 @@ mod tests {
     #[test]
     fn a_live_challenge_is_resumed_with_the_same_code_and_expiry() {
         let (first, again) = (first(), choose(RULES, &again(), NOW + 100 * SECOND));
-        assert_eq!((again.reference.id(), again.is_new), (own(), false));
-        assert_eq!((again.code, again.challenge), (first.code, first.challenge));
+        assert_eq!((again.reference.id(), again.code), (own(), first.code));
+        assert_eq!(
+            (again.challenge.opened_at, again.challenge.expires_at),
+            (first.challenge.opened_at, first.challenge.expires_at)
+        );
     }
 
     #[test]
     fn a_dead_challenge_is_replaced_under_a_fresh_id() {
         let again = choose(RULES, &again(), NOW + 541 * SECOND);
-        assert_eq!((again.reference.id(), again.is_new), (fresh(), true));
+        assert_eq!(again.reference.id(), fresh());
         assert_ne!(again.code, first().code);
     }
 
@@ -151,7 +164,7 @@ mod tests {
         assert_eq!(choose(&again(), NOW + 100 * SECOND).code, first().code);
         let new = choose(&Requested::Any, NOW + 541 * SECOND);
         let replaced = choose(&again(), NOW + 541 * SECOND);
-        assert_eq!((replaced.reference.id(), replaced.is_new), (new.reference.id(), true));
+        assert_eq!(replaced.reference.id(), new.reference.id());
         assert_eq!((replaced.code, replaced.challenge), (new.code, new.challenge));
     }
 

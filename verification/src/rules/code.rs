@@ -17,6 +17,43 @@ pub struct CodeRules {
     pub max_guesses: usize,
 }
 
+/// The service accepts a chance of one in so many that somebody guesses a code of one address within a UTC day.
+const MIN_ODDS: u64 = 1_000;
+
+/// Codes would be too easy to guess.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{mails} emails a day (2 × MAILS_PER_DAY) × {guesses} guesses (MAX_GUESSES) against {codes} codes (CODE_DIGITS) \
+     is a chance of 1 in {}, and 1 in {MIN_ODDS} is allowed: raise CODE_DIGITS, or lower one of the others",
+    codes / (u64::from(*mails) * *guesses as u64)
+)]
+pub struct TooEasy {
+    mails: u32,
+    guesses: usize,
+    codes: u64,
+}
+
+impl CodeRules {
+    /// Checks the chance that somebody guesses a code of one address, when `mails` emails can be sent to it in a UTC day. Each
+    /// takes all guesses of a challenge.
+    ///
+    /// # Errors
+    ///
+    /// [`TooEasy`] above 1 in 1,000. (NIST SP 800-63B-4, 3.2.2, allows 100 guesses in a row: 1 in 10,000 with 6 digits.)
+    pub fn check_odds(&self, mails: u32) -> Result<(), TooEasy> {
+        let codes = 10_u64.pow(u32::from(self.digits));
+        let guesses = u64::from(mails) * self.max_guesses as u64;
+        if guesses * MIN_ODDS <= codes {
+            return Ok(());
+        }
+        Err(TooEasy {
+            mails,
+            guesses: self.max_guesses,
+            codes,
+        })
+    }
+}
+
 /// The digits of a code, as text so that leading zeros stay.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Code(String);

@@ -16,6 +16,8 @@ pub enum Verdict {
     Right {
         /// When it was proven. A repeat gets the time of the first.
         verified_at: UtcDateTime,
+        /// When the challenge was opened.
+        opened_at: UtcDateTime,
     },
     /// The code is wrong.
     Wrong {
@@ -34,12 +36,15 @@ pub enum Verdict {
 #[must_use]
 pub fn judge(guess: &Digest, written: &Condition<Challenge>, max_guesses: usize, now: UtcDateTime) -> Verdict {
     match written {
-        Condition::Held(challenge) if challenge.code_digest == *guess => Verdict::Right { verified_at: now },
+        Condition::Held(challenge) if challenge.code_digest.as_ref() == Some(guess) => Verdict::Right {
+            verified_at: now,
+            opened_at: challenge.opened_at,
+        },
         Condition::Held(challenge) => Verdict::Wrong {
             guesses_left: max_guesses.saturating_sub(challenge.guesses.len()),
         },
         Condition::Failed(challenge) if challenge.last_guess.as_ref() == Some(guess) => {
-            judge_repeat(challenge, challenge.code_digest == *guess, now)
+            judge_repeat(challenge, challenge.code_digest.as_ref() == Some(guess), now)
         }
         Condition::Failed(_) => Verdict::Gone,
     }
@@ -50,7 +55,10 @@ pub fn judge(guess: &Digest, written: &Condition<Challenge>, max_guesses: usize,
 /// The right code stays repeatable for its 60 s even when the challenge expires in between: whoever was in time keeps that.
 fn judge_repeat(challenge: &Challenge, is_right: bool, now: UtcDateTime) -> Verdict {
     match challenge.last_guess_at {
-        Some(verified_at) if is_right && now - verified_at <= REPEATABLE_FOR => Verdict::Right { verified_at },
+        Some(verified_at) if is_right && now - verified_at <= REPEATABLE_FOR => Verdict::Right {
+            verified_at,
+            opened_at: challenge.opened_at,
+        },
         Some(_) if !is_right && now < challenge.expires_at => Verdict::Wrong { guesses_left: 0 },
         _ => Verdict::Gone,
     }
@@ -62,6 +70,11 @@ mod tests {
 
     const NOW: UtcDateTime = UtcDateTime::UNIX_EPOCH;
     const SECOND: Duration = Duration::SECOND;
+    const OPENED_AT: UtcDateTime = NOW.saturating_sub(Duration::seconds(100));
+    const RIGHT: Verdict = Verdict::Right {
+        verified_at: NOW,
+        opened_at: OPENED_AT,
+    };
     const MAX: usize = 5;
 
     fn digest(text: &str) -> Digest {
@@ -73,7 +86,8 @@ mod tests {
             guesses: guesses.iter().map(|text| digest(text)).collect(),
             last_guess: guesses.last().map(|text| digest(text)),
             last_guess_at: (!guesses.is_empty()).then_some(NOW),
-            ..Challenge::open(NOW - 100 * SECOND, 600 * SECOND, digest("right"))
+            code_digest: Some(digest("right")),
+            ..Challenge::reserve(OPENED_AT, 600 * SECOND)
         }
     }
 
@@ -88,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_taken_guess_is_right_or_counts_down() {
-        assert_eq!(taken(&["right"]), Verdict::Right { verified_at: NOW });
+        assert_eq!(taken(&["right"]), RIGHT);
         assert_eq!(taken(&["a"]), Verdict::Wrong { guesses_left: 4 });
         assert_eq!(taken(&["a", "b", "c", "d"]), Verdict::Wrong { guesses_left: 1 });
         assert_eq!(taken(&["a", "b", "c", "d", "e"]), Verdict::Wrong { guesses_left: 0 });
@@ -96,10 +110,7 @@ mod tests {
 
     #[test]
     fn the_right_code_is_repeatable_for_a_minute() {
-        assert_eq!(
-            refused(&["a", "right"], "right", NOW + 60 * SECOND),
-            Verdict::Right { verified_at: NOW }
-        );
+        assert_eq!(refused(&["a", "right"], "right", NOW + 60 * SECOND), RIGHT);
         assert_eq!(refused(&["a", "right"], "right", NOW + 61 * SECOND), Verdict::Gone);
     }
 
@@ -108,7 +119,7 @@ mod tests {
         let mut used = challenge(&["right"]);
         used.expires_at = NOW + 1 * SECOND;
         let repeat = judge(&digest("right"), &Condition::Failed(used), MAX, NOW + 2 * SECOND);
-        assert_eq!(repeat, Verdict::Right { verified_at: NOW });
+        assert_eq!(repeat, RIGHT);
     }
 
     #[test]

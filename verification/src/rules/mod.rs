@@ -3,6 +3,7 @@
 //! In reading order:
 //!
 //! * [`recipient`]: a typed address becomes the normalised one that both functions agree on.
+//! * [`mailbox`]: the recipient as limits count it.
 //! * [`source`]: the caller's IP address, as far as a limit needs it.
 //! * [`challenge_id`]: what names a challenge, and a challenge's reference: its id, its recipient and its keys.
 //! * [`challenge`]: one attempt to prove one address, and until when it can be resumed.
@@ -10,7 +11,7 @@
 //! * [`challenge_to_mail`]: the challenge that a request is about, and whether to resume or replace it.
 //! * [`charge`]: the id by which a charge recognises its own repeat.
 //! * [`limits`]: how many emails and requests there may be, and when the next one may follow.
-//! * [`repeat`]: what was mailed to a recipient, and which repeats of a request need no second email.
+//! * [`repeat`]: what a source has sent to a mailbox, and which repeats of a request need no second email.
 //! * [`guess`]: what follows from a submitted code.
 //! * [`proof`]: what a right code is worth, a signed token that any backend can verify.
 //! * [`condition`]: how a conditional write ended.
@@ -23,6 +24,7 @@ pub mod code;
 pub mod condition;
 pub mod guess;
 pub mod limits;
+pub mod mailbox;
 pub mod proof;
 pub mod recipient;
 pub mod repeat;

@@ -26,6 +26,8 @@ pub struct Redemption<'a> {
     pub recipient: &'a Recipient,
     /// The challenge that it answered.
     pub challenge_id: ChallengeId,
+    /// `jti`: the id of the proof.
+    pub proof_id: String,
     /// When it did. A repeat has the time of the first.
     pub verified_at: UtcDateTime,
 }
@@ -39,7 +41,7 @@ pub struct Proof {
 }
 
 /// The claims of a proof, in the order in which they are written. `email` and `email_verified` are those of an ID token
-/// (OIDC Core 1.0, 5.1), the others those of RFC 7519, 4.1. Times are epoch seconds.
+/// (OIDC Core 1.0, 5.1), `challenge_id` is the service's own, the others are those of RFC 7519, 4.1. Times are epoch seconds.
 #[derive(Serialize)]
 struct Claims<'a> {
     iss: &'a str,
@@ -47,7 +49,8 @@ struct Claims<'a> {
     sub: &'a str,
     email: &'a str,
     email_verified: bool,
-    jti: String,
+    challenge_id: String,
+    jti: &'a str,
     iat: i64,
     exp: i64,
 }
@@ -89,7 +92,8 @@ impl Proof {
             sub: address,
             email: address,
             email_verified: true,
-            jti: redemption.challenge_id.to_string(),
+            challenge_id: redemption.challenge_id.to_string(),
+            jti: &redemption.proof_id,
             iat: redemption.verified_at.unix_timestamp(),
             exp: expires_at.unix_timestamp(),
         })?;
@@ -127,6 +131,7 @@ mod tests {
         let redemption = Redemption {
             recipient: &Recipient::parse("kim@example.com").expect("a plain address"),
             challenge_id: ChallengeId::parse("7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e").expect("a UUID"),
+            proof_id: "an id".to_owned(),
             verified_at: at(verified_at),
         };
         Proof::sign(key, &rules(None), ISSUER, &redemption).expect("a proof")
@@ -147,7 +152,8 @@ mod tests {
             "sub": "kim@example.com",
             "email": "kim@example.com",
             "email_verified": true,
-            "jti": "7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e",
+            "challenge_id": "7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e",
+            "jti": "an id",
             "iat": NOW,
             "exp": NOW + 600,
         });

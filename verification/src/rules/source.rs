@@ -1,9 +1,10 @@
 //! The source of a request, as far as a limit needs it.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// The caller's IP address. An IPv6 address is cut to its /64, because a host chooses the rest by itself (RFC 4291, 2.5.1).
+/// A port is no part of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Source(IpAddr);
 
@@ -11,7 +12,10 @@ impl Source {
     /// Reads `requestContext.http.sourceIp`, which API Gateway sets. Never give it a header, which the caller sets.
     #[must_use]
     pub fn parse(source_ip: &str) -> Option<Self> {
-        match source_ip.parse::<IpAddr>().ok()?.to_canonical() {
+        // With mutual TLS, API Gateway appends the caller's port (aws-powertools/powertools-lambda-python#7288).
+        let with_port = || source_ip.parse::<SocketAddr>().map(|address| address.ip());
+        let address = source_ip.parse().or_else(|_| with_port()).ok()?;
+        match IpAddr::to_canonical(&address) {
             IpAddr::V6(address) => {
                 let network = address.to_bits() & (u128::MAX << 64);
                 Some(Self(Ipv6Addr::from_bits(network).into()))
@@ -52,8 +56,15 @@ mod tests {
     }
 
     #[test]
+    fn a_port_is_no_part_of_a_source() {
+        assert_eq!(Source::parse("203.0.113.7:443"), Source::parse("203.0.113.7"));
+        assert_eq!(Source::parse("[2001:db8:1:2::3]:443"), Source::parse("2001:db8:1:2::3"));
+        assert!(Source::parse("203.0.113.7:443").is_some());
+    }
+
+    #[test]
     fn anything_else_is_no_source() {
-        for text in ["", "localhost", "203.0.113.7:443", "203.0.113", "unknown"] {
+        for text in ["", "localhost", "203.0.113.7:", "203.0.113.7:x", "203.0.113", "unknown"] {
             assert_eq!(Source::parse(text), None, "{text:?}");
         }
     }

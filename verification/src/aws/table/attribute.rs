@@ -49,6 +49,6 @@ pub(super) fn required<T>(value: Option<T>, attribute: &'static str) -> Result<T
     value.ok_or(TableError::Unreadable(attribute))
 }
 
-fn read_text<'a>(item: &'a Item, attribute: &str) -> Option<&'a String> {
+pub(super) fn read_text<'a>(item: &'a Item, attribute: &str) -> Option<&'a String> {
     item.get(attribute)?.as_s().ok()
 }

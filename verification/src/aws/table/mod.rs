@@ -1,20 +1,22 @@
 //! The DynamoDB table. Each step is one conditional `UpdateItem`, and its condition is the only lock.
 //!
 //! The SDK repeats a write whose response was lost, so each write recognises its own repeat: a challenge by its id, a guess
-//! by its digest in the set, a charge or refund by its charge id in the item.
+//! as the newest of its challenge, a charge or refund by its charge id in the item.
 //!
 //! One file for each kind of item. It has the item's name (`pk`), how long the item lives, its attributes and the steps on
 //! it:
 //!
-//! * [`challenge`]: a challenge. Find, open, guess.
-//! * [`recipient`]: what was mailed to a recipient. Charge, refund, end the pause.
+//! * [`challenge`]: a challenge. Find or reserve, open, guess.
 //! * [`source`]: what a source asked for. Charge, refund.
+//! * [`pair`]: what a source has sent to a mailbox. Charge, refund, end the pause.
+//! * [`mailbox`]: what a mailbox was sent. Charge, refund.
 //!
 //! `attribute` reads and writes values.
 
 mod attribute;
 pub mod challenge;
-pub mod recipient;
+pub mod mailbox;
+pub mod pair;
 pub mod source;
 
 use aws_sdk_dynamodb::Client;
@@ -25,13 +27,15 @@ use time::UtcDateTime;
 
 use self::attribute::Item;
 use self::challenge::ChallengeItem;
-use self::recipient::RecipientItem;
+use self::mailbox::MailboxItem;
+use self::pair::PairItem;
 use self::source::SourceItem;
 use super::client;
 use crate::keys::Keys;
+use crate::rules::challenge::PaidBy;
 use crate::rules::challenge_id::ChallengeRef;
 use crate::rules::condition::Condition;
-use crate::rules::recipient::Recipient;
+use crate::rules::mailbox::Mailbox;
 use crate::rules::source::Source;
 
 /// The table. Its items are named by keyed hashes, so an item is always named under certain keys.
@@ -70,13 +74,25 @@ impl Table {
         ChallengeItem::new(self, challenge)
     }
 
-    /// The item of a recipient.
+    /// The item of a mailbox, on the UTC day of `now`.
     #[must_use]
-    pub fn recipient(&self, keys: &Keys, recipient: &Recipient) -> RecipientItem<'_> {
-        RecipientItem::new(self, keys, recipient)
+    pub fn mailbox(&self, keys: &Keys, mailbox: &Mailbox, now: UtcDateTime) -> MailboxItem<'_> {
+        MailboxItem::new(self, keys, mailbox, now)
     }
 
-    /// The item of a source for the UTC hour of `now`.
+    /// The item of a source and a mailbox.
+    #[must_use]
+    pub fn pair(&self, keys: &Keys, source: Source, mailbox: &Mailbox) -> PairItem<'_> {
+        PairItem::new(self, keys, source, mailbox)
+    }
+
+    /// The item of the source that paid for an email.
+    #[must_use]
+    pub const fn paid_by(&self, count: PaidBy) -> SourceItem<'_> {
+        SourceItem::paid_by(self, count)
+    }
+
+    /// The item of a source, on the UTC day and in the hour of `now`.
     #[must_use]
     pub fn source(&self, keys: &Keys, source: Source, now: UtcDateTime) -> SourceItem<'_> {
         SourceItem::new(self, keys, source, now)
@@ -96,7 +112,8 @@ impl Table {
 /// Makes a conditional write, whose name is `step`. Returns the item as it is now, or none if the condition failed because
 /// there is no item.
 async fn write(step: &'static str, update: UpdateItemFluentBuilder) -> Result<Condition<Option<Item>>, TableError> {
-    match update.send().await {
+    // Boxed, because the future of an SDK call is large, and each step's would be as large.
+    match Box::pin(update.send()).await {
         Ok(output) => Ok(Condition::Held(output.attributes)),
         Err(error) => match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(failure)) => {

@@ -1,35 +1,45 @@
-//! The item of a source: how often it asked for a code in one UTC hour.
+//! The item of a source: how often it asked for a code on one UTC day, and in each of its hours.
 
 use time::{Duration, UtcDateTime};
 
-use super::attribute::{number, read_charge_id, text, time};
+use super::attribute::{Item, number, read_charge_id, read_number, text, time};
 use super::{Table, TableError, write};
 use crate::keys::Keys;
+use crate::rules::challenge::PaidBy;
 use crate::rules::charge::ChargeId;
 use crate::rules::condition::Condition;
-use crate::rules::limits::Limits;
+use crate::rules::limits::{Limits, SourceCount};
 use crate::rules::source::Source;
 
-/// How long the item outlives the newest request: longer than its hour.
-const LIFETIME: Duration = Duration::hours(2);
+/// How long the item outlives the newest request: longer than its day.
+const LIFETIME: Duration = Duration::days(2);
 
-/// The item of a source for one UTC hour.
+/// The item of a source for one UTC day, in one of its hours.
 pub struct SourceItem<'a> {
     table: &'a Table,
-    pk: String,
-    expires_at: UtcDateTime,
+    count: PaidBy,
 }
 
 impl<'a> SourceItem<'a> {
     pub(super) fn new(table: &'a Table, keys: &Keys, source: Source, now: UtcDateTime) -> Self {
-        Self {
-            table,
-            pk: pk(keys, source, now),
-            expires_at: now + LIFETIME,
-        }
+        let count = PaidBy {
+            item: pk(keys, source, now),
+            hour: now.hour(),
+        };
+        Self { table, count }
     }
 
-    /// Charges the source with one request.
+    pub(super) const fn paid_by(table: &'a Table, count: PaidBy) -> Self {
+        Self { table, count }
+    }
+
+    /// The count itself, for the challenge that it pays for. None if sources are not limited.
+    #[must_use]
+    pub fn count(&self, limits: &Limits) -> Option<PaidBy> {
+        limits.counts_sources().then(|| self.count.clone())
+    }
+
+    /// Charges the source with one request. Returns what it has used up.
     ///
     /// A repeat is not recognised when another request of the source came between. The count may then be off by one, and no
     /// promise to a person depends on that.
@@ -37,60 +47,83 @@ impl<'a> SourceItem<'a> {
     /// # Errors
     ///
     /// [`TableError`] when DynamoDB does not respond.
-    pub async fn charge(&self, charge: ChargeId, limits: &Limits) -> Result<Condition<()>, TableError> {
-        if limits.requests_per_hour == 0 {
-            return Ok(Condition::Held(()));
+    pub async fn charge(
+        &self,
+        charge: ChargeId,
+        limits: &Limits,
+        now: UtcDateTime,
+    ) -> Result<Condition<SourceCount>, TableError> {
+        if !limits.counts_sources() {
+            return Ok(Condition::Held(SourceCount::default()));
         }
         let update = self
             .table
-            .update(&self.pk)
-            .update_expression("SET last_request = :charge, expires_at = :expires_at ADD requests :one")
+            .update(&self.count.item)
+            .update_expression("SET last_charge = :charge, expires_at = :expires_at ADD requests :one, #hour :one")
             .condition_expression(
-                "attribute_not_exists(requests) OR (requests < :requests_per_hour AND last_request <> :charge)",
+                "(attribute_not_exists(requests) OR requests < :per_day) \
+                 AND (attribute_not_exists(#hour) OR #hour < :per_hour) \
+                 AND (attribute_not_exists(last_charge) OR last_charge <> :charge)",
             )
+            .expression_attribute_names("#hour", self.hour())
             .expression_attribute_values(":charge", text(&charge))
-            .expression_attribute_values(":expires_at", time(self.expires_at))
+            .expression_attribute_values(":expires_at", time(now + LIFETIME))
             .expression_attribute_values(":one", number(&1))
-            .expression_attribute_values(":requests_per_hour", number(&limits.requests_per_hour));
+            .expression_attribute_values(":per_day", number(&limits.max_requests_per_day()))
+            .expression_attribute_values(":per_hour", number(&limits.max_requests_per_hour()));
         match write("charge a source", update).await? {
-            Condition::Held(_) => Ok(Condition::Held(())),
+            Condition::Held(item) => Ok(Condition::Held(self.read(&item.unwrap_or_default()))),
             Condition::Failed(item) => {
-                let last = item.and_then(|item| read_charge_id(&item, "last_request"));
-                if last == Some(charge) {
+                let item = item.unwrap_or_default();
+                let count = self.read(&item);
+                Ok(if read_charge_id(&item, "last_charge") == Some(charge) {
                     // The SDK repeated the charge after its response was lost.
-                    Ok(Condition::Held(()))
+                    Condition::Held(count)
                 } else {
-                    Ok(Condition::Failed(()))
-                }
+                    Condition::Failed(count)
+                })
             }
         }
     }
 
-    /// Takes a charge back. A repeat of the newest refund changes nothing.
+    /// Takes a charge back: no email went out, or a verification followed. A repeat of the newest refund changes nothing.
     ///
     /// # Errors
     ///
     /// [`TableError`] when DynamoDB does not respond.
-    pub async fn refund(&self, charge: ChargeId, limits: &Limits) -> Result<(), TableError> {
-        if limits.requests_per_hour == 0 {
-            return Ok(());
-        }
+    pub async fn refund(&self, charge: ChargeId) -> Result<(), TableError> {
         let update = self
             .table
-            .update(&self.pk)
-            .update_expression("SET last_refund = :charge ADD requests :minus_one")
-            .condition_expression("requests > :zero AND (attribute_not_exists(last_refund) OR last_refund <> :charge)")
+            .update(&self.count.item)
+            .update_expression("SET last_refund = :charge ADD requests :minus_one, #hour :minus_one")
+            .condition_expression(
+                "requests > :zero AND #hour > :zero \
+                 AND (attribute_not_exists(last_refund) OR last_refund <> :charge)",
+            )
+            .expression_attribute_names("#hour", self.hour())
             .expression_attribute_values(":charge", text(&charge))
             .expression_attribute_values(":minus_one", number(&-1))
             .expression_attribute_values(":zero", number(&0));
         write("refund a source", update).await?;
         Ok(())
     }
+
+    fn read(&self, item: &Item) -> SourceCount {
+        SourceCount {
+            today: read_number(item, "requests").unwrap_or_default(),
+            this_hour: read_number(item, &self.hour()).unwrap_or_default(),
+        }
+    }
+
+    /// The attribute that counts the requests of the hour.
+    fn hour(&self) -> String {
+        format!("requests_T{:02}", self.count.hour)
+    }
 }
 
 fn pk(keys: &Keys, source: Source, now: UtcDateTime) -> String {
     let name = keys.item_name.mac(&[&source.to_bytes()]);
-    format!("source#{name}#{}T{:02}", now.date(), now.hour())
+    format!("source#{name}#{}", now.date())
 }
 
 #[cfg(test)]
@@ -106,10 +139,9 @@ mod tests {
     }
 
     #[test]
-    fn a_source_has_one_item_an_hour() {
-        assert_eq!(pk_at(3_600), pk_at(7_199));
-        assert_ne!(pk_at(3_600), pk_at(7_200));
-        assert!(pk_at(3_600).ends_with("#1970-01-01T01"));
+    fn a_source_has_one_item_a_day() {
+        assert_eq!(pk_at(86_400), pk_at(2 * 86_400 - 1));
+        assert_ne!(pk_at(86_400), pk_at(2 * 86_400));
     }
 
     /// Pins the name. A change here ends the counts that run when it is deployed.
@@ -117,7 +149,7 @@ mod tests {
     fn the_name_stays_as_it_is() {
         assert_eq!(
             pk_at(0),
-            "source#sV4dsdMMOwxyOpA0EwIjQQXcx7d36UTRUcMT6Z_5fN4#1970-01-01T00"
+            "source#sV4dsdMMOwxyOpA0EwIjQQXcx7d36UTRUcMT6Z_5fN4#1970-01-01"
         );
     }
 }
