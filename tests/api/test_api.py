@@ -42,7 +42,7 @@ def test_wrong_codes_count_down_until_the_right_one_is_too_late(api, inbox, addr
     assert api.verify_code(address, id, code).problem() == "401 code-expired"
 
 
-def test_a_repeat_mails_nothing_and_a_stranger_has_to_wait(api, inbox, address):
+def test_a_repeat_mails_nothing_and_a_request_without_its_id_has_to_wait(api, inbox, address):
     own_id = str(uuid.uuid4())
     assert api.request_code(address, challenge_id=own_id.upper()).body["challenge_id"] == own_id
     repeat = api.request_code(address, challenge_id=own_id)

@@ -20,5 +20,6 @@ mod rotation;
 mod secrets_manager_faults;
 mod ses_bad_days;
 mod ses_faults;
+mod simulation;
 mod strangers;
 mod verify_code;

@@ -103,6 +103,11 @@ impl Service {
         self.now.fetch_add(seconds, Ordering::SeqCst);
     }
 
+    /// Moves the clock to this second, in epoch seconds.
+    pub(crate) fn move_to(&self, now: i64) {
+        self.now.store(now, Ordering::SeqCst);
+    }
+
     /// Moves the clock to `seconds` before the next UTC day.
     pub(crate) fn wait_until_before_midnight(&self, seconds: i64) {
         let day = 24 * 3_600;

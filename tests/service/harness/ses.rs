@@ -68,6 +68,15 @@ impl Ses {
         SentMail(state.taken.last().expect("a mail").clone())
     }
 
+    /// The newest email to an address.
+    pub(crate) fn newest_mail_to(&self, address: &str) -> SentMail {
+        let state = self.state.lock().expect("the state");
+        let to = json!([address]);
+        let mut mails = state.taken.iter().rev();
+        let mail = mails.find(|mail| mail["Destination"]["ToAddresses"] == to);
+        SentMail(mail.expect("a mail").clone())
+    }
+
     /// How often `SendEmail` was called, whatever came of it.
     pub(crate) fn calls(&self) -> usize {
         self.state.lock().expect("the state").requests.len()
