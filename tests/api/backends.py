@@ -17,8 +17,7 @@ from snippet import proven_address
 used = set()
 
 def use_once(claims):
-    key = claims["jti"], claims["email"]
-    return key not in used and not used.add(key)
+    return claims["jti"] not in used and not used.add(claims["jti"])
 
 def check(token):
     try:
@@ -33,7 +32,7 @@ import { readFileSync } from "node:fs";
 import { provenAddress } from "./snippet.mjs";
 
 const used = new Set();
-const useOnce = async ({ jti, email }) => !used.has(`${jti} ${email}`) && Boolean(used.add(`${jti} ${email}`));
+const useOnce = async ({ jti }) => !used.has(jti) && Boolean(used.add(jti));
 const responses = [];
 for (const token of JSON.parse(readFileSync(0, "utf8"))) {
   try {

@@ -6,6 +6,7 @@
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod calls;
 mod dynamodb_faults;
 mod events;
 mod garbage;

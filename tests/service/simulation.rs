@@ -25,8 +25,9 @@ struct Scene {
     strangers: u32,
     /// The addresses that each of them asks for: those of the people, or others that nobody waits at.
     targets: Targets,
-    /// How often a stranger asks on that day.
+    /// How often a stranger asks, and from midnight on until when.
     requests: i64,
+    ask_until: i64,
     /// People who sign up, and when.
     people: u32,
     arrive_from: i64,
@@ -54,6 +55,7 @@ const QUIET: Scene = Scene {
     strangers: 0,
     targets: Targets::Nobody,
     requests: 0,
+    ask_until: 24 * HOUR,
     people: 1,
     arrive_from: 0,
     arrive_until: 24 * HOUR,
@@ -67,6 +69,7 @@ fn against_one(name: &'static str, strangers: u32, tagged: bool) -> Scene {
         strangers,
         targets: Targets::People { tagged },
         requests: 12,
+        ask_until: HOUR,
         arrive_from: 12 * HOUR,
         arrive_until: 13 * HOUR,
         ..QUIET
@@ -204,8 +207,8 @@ impl Play {
         };
         for stranger in 0..scene.strangers {
             for turn in 0..scene.requests {
-                // All day long, from its first minute on.
-                let at = turn * 24 * HOUR / scene.requests + play.random.below(MINUTE);
+                let every = scene.ask_until / scene.requests;
+                let at = turn * every + play.random.below(every);
                 play.plan(DAY + at, Act::Stranger(stranger, turn));
             }
         }

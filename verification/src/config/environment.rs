@@ -8,6 +8,13 @@ use std::ops::RangeInclusive;
 #[error("the environment is not usable:{0}")]
 pub struct ConfigError(String);
 
+impl ConfigError {
+    /// A fault that lies in no variable alone.
+    pub(super) fn new(fault: impl std::fmt::Display) -> Self {
+        Self(format!("\n  {fault}"))
+    }
+}
+
 /// Finds a variable by its name, as [`std::env::var`] does.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -54,11 +61,6 @@ impl<'a> Environment<'a> {
             let _ = write!(self.faults, "\n  {name}: expected {expected}, {found}");
             T::default()
         })
-    }
-
-    /// Notes a fault that lies in no variable alone.
-    pub(super) fn fault(&mut self, fault: &str) {
-        let _ = write!(self.faults, "\n  {fault}");
     }
 
     pub(super) fn finish<T>(self, config: T) -> Result<T, ConfigError> {

@@ -58,7 +58,8 @@ impl RequestCodeConfig {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] naming every variable that is missing or wrong and what was expected.
+    /// [`ConfigError`] naming every variable that is missing or wrong and what was expected, or why codes would be too easy to
+    /// guess.
     pub fn read(lookup: Lookup) -> Result<Self, ConfigError> {
         let mut environment = Environment::new(lookup);
         let config = Self {
@@ -83,10 +84,10 @@ impl RequestCodeConfig {
                 configuration_set: environment.text("CONFIGURATION_SET"),
             },
         };
-        if let Err(fault) = config.code_rules().check_odds(config.limits.max_mails()) {
-            environment.fault(&fault.to_string());
-        }
-        environment.finish(config)
+        let config = environment.finish(config)?;
+        let odds = config.code_rules().check_odds(config.limits.max_mails());
+        odds.map_err(ConfigError::new)?;
+        Ok(config)
     }
 
     /// How challenges and their codes are made.
