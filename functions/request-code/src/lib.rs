@@ -9,21 +9,21 @@
 //!
 //! Whatever was charged is taken back when no email went out.
 
+mod charges;
+mod outcome;
+
 use lambda_http::{Body, Request, Response};
 use rand::TryCryptoRng;
 use time::UtcDateTime;
 use verification::aws::client;
-use verification::aws::mailer::{BRIEFLY, MailError, Mailer};
+use verification::aws::mailer::{MailError, Mailer};
 use verification::aws::secret::Secret;
-use verification::aws::table::challenge::{ChallengeItem, Opening};
-use verification::aws::table::mailbox::MailboxItem;
-use verification::aws::table::pair::PairItem;
-use verification::aws::table::source::SourceItem;
+use verification::aws::table::challenge::Opening;
 use verification::aws::table::{Table, TableError};
 use verification::config::RequestCodeConfig;
 use verification::http::problem::Problem;
 use verification::http::request::{self, JsonBody};
-use verification::http::response::{self, Mailed, Success};
+use verification::http::response::{self, Success};
 use verification::keys::key_ring::KeyRing;
 use verification::mail::Mail;
 use verification::mail::locale::Locale;
@@ -36,6 +36,9 @@ use verification::rules::mailbox::Mailbox;
 use verification::rules::recipient::Recipient;
 use verification::rules::repeat::{LastMail, SendRecord};
 use verification::rules::source::Source;
+
+use crate::charges::{Charges, Sending};
+use crate::outcome::{Stop, internal, unavailable};
 
 /// The function, with everything that it sets up once.
 pub struct RequestCode {
@@ -51,31 +54,6 @@ struct CodeRequest {
     source: Source,
     locale: Locale,
     challenge_id: Option<ChallengeId>,
-}
-
-/// The counts that a request is charged to.
-struct Counts<'a> {
-    source: SourceItem<'a>,
-    pair: PairItem<'a>,
-    mailbox: MailboxItem<'a>,
-    /// What the pair is charged with.
-    mail: LastMail,
-}
-
-/// Why a request ends before its email.
-enum Stop {
-    /// The code is in an email already.
-    AlreadyMailed(Mailed),
-    /// It cannot be mailed.
-    Problem(Problem),
-}
-
-/// A challenge on its way into an email.
-struct Sending<'a> {
-    item: ChallengeItem<'a>,
-    opening: Opening,
-    /// Whether this email is the first of the challenge, which was only reserved before.
-    was_reserved: bool,
 }
 
 impl RequestCode {
@@ -131,8 +109,8 @@ impl RequestCode {
         let key_ring = self.secret.key_ring(now).await;
         let keys = key_ring.active(now);
         let mailbox = Mailbox::of(&request.recipient);
-        let counts = Counts {
-            source: self.table.source(keys, request.source, now),
+        let charges = Charges {
+            source: self.table.source(keys, request.source, &self.config.limits, now),
             pair: self.table.pair(keys, request.source, &mailbox),
             mailbox: self.table.mailbox(keys, &mailbox, now),
             mail: LastMail {
@@ -143,11 +121,11 @@ impl RequestCode {
         };
         let fresh = ChallengeRef::new(keys, &request.recipient, ChallengeId::of_charge(charge));
         let steps = async {
-            let (record, requested) = self.charge_and_find(&counts, &key_ring, request).await?;
+            let (record, requested) = self.charge_and_find(&charges, &key_ring, request).await?;
             let chosen = ChallengeToMail::choose(&requested, fresh, self.config.code_rules(), now);
-            let mails_today = self.charge_mailbox(&counts, &record).await?;
-            let sending = self.open(&counts, &chosen).await?;
-            self.send(request, &chosen, &counts, &sending).await?;
+            let mails_today = self.charge_mailbox(&charges, &record).await?;
+            let sending = self.open(&charges, &chosen).await?;
+            self.send(request, &chosen, &charges, &sending).await?;
             Ok(self.mailed(&chosen, &record, mails_today, now))
         };
         match steps.await {
@@ -160,28 +138,27 @@ impl RequestCode {
     /// Step 1. Returns what the source has sent to the mailbox, and the challenge that the request names.
     async fn charge_and_find<'a>(
         &self,
-        counts: &Counts<'_>,
+        charges: &Charges<'_>,
         key_ring: &'a KeyRing,
         request: &'a CodeRequest,
     ) -> Result<(SendRecord, Requested<'a>), Stop> {
-        let (limits, mail) = (&self.config.limits, &counts.mail);
+        let (limits, mail) = (&self.config.limits, &charges.mail);
         let (source, pair, requested) = tokio::join!(
-            counts.source.charge(mail.charge, limits, mail.sent_at),
-            counts.pair.charge(mail, limits),
+            charges.source.charge(mail.charge, limits, mail.sent_at),
+            charges.pair.charge(mail, limits),
             self.find(key_ring, request, mail.sent_at),
         );
         let (source, pair, requested) = match (source, pair, requested) {
             (Ok(source), Ok(pair), Ok(requested)) => (source, pair, requested),
             (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => {
-                let (source, pair) = tokio::join!(counts.source.refund(mail.charge), counts.pair.cancel(mail));
-                log_failed([source, pair]);
+                charges.cancel_first_step().await;
                 return Err(internal(error));
             }
         };
         match (source, pair) {
             (Condition::Held(_), Condition::Held(record)) => match self.mailed_by_another(&requested, mail.sent_at) {
                 Some(mailed) => {
-                    log_failed([counts.pair.refund(mail).await]);
+                    charges.refund_pair().await;
                     Err(Stop::AlreadyMailed(mailed))
                 }
                 None => Ok((record, requested)),
@@ -191,7 +168,7 @@ impl RequestCode {
             }
             (Condition::Failed(count), pair) => {
                 if let Condition::Held(_) = pair {
-                    log_failed([counts.pair.refund(mail).await]);
+                    charges.refund_pair().await;
                 }
                 let retry_after = limits.source_retry_after(count, mail.sent_at);
                 let limit = "source";
@@ -224,25 +201,20 @@ impl RequestCode {
     }
 
     /// Step 2. Returns how many emails the mailbox is charged with today.
-    async fn charge_mailbox(&self, counts: &Counts<'_>, record: &SendRecord) -> Result<u32, Stop> {
-        let (limits, mail) = (&self.config.limits, &counts.mail);
+    async fn charge_mailbox(&self, charges: &Charges<'_>, record: &SendRecord) -> Result<u32, Stop> {
+        let (limits, mail) = (&self.config.limits, &charges.mail);
         let cap = limits.mailbox_cap(record);
-        match counts.mailbox.charge(mail.charge, cap, limits.max_mails()).await {
+        match charges.mailbox.charge(mail.charge, cap, limits.max_mails()).await {
             Ok(Condition::Held(mails_today)) => Ok(mails_today),
             Ok(Condition::Failed(_)) => {
-                log_failed([counts.pair.refund(mail).await]);
+                charges.refund_pair().await;
                 Err(Stop::Problem(Problem::TooManyRequests {
                     limit: "mailbox",
                     retry_after: Limits::until_tomorrow(mail.sent_at),
                 }))
             }
             Err(error) => {
-                let (source, pair, mailbox) = tokio::join!(
-                    counts.source.refund(mail.charge),
-                    counts.pair.refund(mail),
-                    counts.mailbox.cancel(mail.charge),
-                );
-                log_failed([source, pair, mailbox]);
+                charges.cancel_mailbox().await;
                 Err(internal(error))
             }
         }
@@ -252,14 +224,14 @@ impl RequestCode {
     ///
     /// This comes after the charge: nobody would have paid for the guesses of a challenge that is opened earlier, and each new
     /// id would bring more of them. It comes before the email, so that no code is mailed that does not work.
-    async fn open(&self, counts: &Counts<'_>, chosen: &ChallengeToMail<'_>) -> Result<Sending<'_>, Stop> {
-        let (limits, mail) = (&self.config.limits, &counts.mail);
+    async fn open(&self, charges: &Charges<'_>, chosen: &ChallengeToMail<'_>) -> Result<Sending<'_>, Stop> {
+        let (limits, mail) = (&self.config.limits, &charges.mail);
         let sending = Sending {
             item: self.table.challenge(chosen.reference),
             opening: Opening {
                 code_digest: chosen.code.digest(chosen.reference),
                 charge: mail.charge,
-                paid_by: counts.source.count(limits),
+                paid_by: charges.source.count().cloned(),
                 now: mail.sent_at,
             },
             was_reserved: chosen.challenge.code_digest.is_none(),
@@ -267,8 +239,7 @@ impl RequestCode {
         match sending.item.open(&chosen.challenge, &sending.opening, limits).await {
             Ok(Condition::Held(_)) => Ok(sending),
             Ok(Condition::Failed(stored)) => {
-                let (pair, mailbox) = tokio::join!(counts.pair.refund(mail), counts.mailbox.refund(mail.charge));
-                log_failed([pair, mailbox]);
+                charges.refund_pair_and_mailbox().await;
                 let requested = stored.map(|challenge| Requested::Named(chosen.reference, Box::new(challenge)));
                 let mailed = requested.and_then(|requested| self.mailed_by_another(&requested, mail.sent_at));
                 Err(mailed.map_or_else(
@@ -278,7 +249,7 @@ impl RequestCode {
             }
             Err(error) => {
                 let closed = sending.item.cancel(&sending.opening, sending.was_reserved).await;
-                self.refund(counts, closed).await;
+                charges.refund_all(closed).await;
                 Err(internal(error))
             }
         }
@@ -289,11 +260,11 @@ impl RequestCode {
         &self,
         request: &CodeRequest,
         chosen: &ChallengeToMail<'_>,
-        counts: &Counts<'_>,
+        charges: &Charges<'_>,
         sending: &Sending<'_>,
     ) -> Result<(), Stop> {
         let (challenge_id, locale) = (chosen.reference.id(), request.locale.tag());
-        let expires_in = chosen.challenge.expires_at - counts.mail.sent_at;
+        let expires_in = chosen.challenge.expires_at - charges.mail.sent_at;
         let sender = &self.config.mailer.sender_name;
         let sent = match Mail::write(request.locale, &chosen.code, expires_in, sender) {
             Ok(mail) => self.mailer.send(&request.recipient, &mail).await,
@@ -305,22 +276,16 @@ impl RequestCode {
                 Ok(())
             }
             Err(MailError::Unknown(cause)) => {
-                self.settle_unknown(counts, sending).await;
+                charges.settle_unknown(sending).await;
                 Err(unavailable(cause))
             }
             Err(MailError::Failed(cause)) => {
-                let (source, pair, mailbox, challenge) = tokio::join!(
-                    counts.source.refund(counts.mail.charge),
-                    counts.pair.refund(&counts.mail),
-                    counts.mailbox.forgive(counts.mail.charge),
-                    sending.item.end_pause(&sending.opening),
-                );
-                log_failed([source, pair, mailbox, challenge]);
+                charges.forgive(sending).await;
                 Err(unavailable(cause))
             }
             Err(error) => {
                 let closed = sending.item.take_back(&sending.opening, sending.was_reserved).await;
-                self.refund(counts, closed).await;
+                charges.refund_all(closed).await;
                 Err(match error {
                     MailError::Unavailable { cause, retry_after } => {
                         Stop::Problem(Problem::MailUnavailable { cause, retry_after })
@@ -329,100 +294,6 @@ impl RequestCode {
                 })
             }
         }
-    }
-
-    /// Settles an email of which SES did not say what became of it. The recipient may have it, so its code works. The first one
-    /// of a day stays charged, so that a sick SES costs a person one email at most. The pause ends.
-    async fn settle_unknown(&self, counts: &Counts<'_>, sending: &Sending<'_>) {
-        let mail = &counts.mail;
-        let (noted, challenge) = tokio::join!(
-            counts.mailbox.note_unconfirmed(mail.charge),
-            sending.item.end_pause(&sending.opening),
-        );
-        if let Ok(Condition::Failed(())) = noted {
-            let (pair, mailbox) = tokio::join!(counts.pair.refund(mail), counts.mailbox.forgive(mail.charge));
-            log_failed([pair, mailbox, challenge]);
-        } else {
-            log_failed([noted.map(drop), counts.pair.end_pause(mail).await, challenge]);
-        }
-    }
-
-    /// Takes all charges back, once the challenge is closed. The mailbox stays charged if it could not be closed: otherwise
-    /// nobody would have paid for its guesses.
-    ///
-    /// What fails here costs the person one of the day's emails, or lets a repeat wait for the pause. The log says so.
-    async fn refund(&self, counts: &Counts<'_>, closed: Result<Condition<()>, TableError>) {
-        let mail = &counts.mail;
-        let (source, pair) = tokio::join!(counts.source.refund(mail.charge), counts.pair.refund(mail));
-        let mailbox = match closed {
-            Ok(Condition::Held(())) => counts.mailbox.refund(mail.charge).await,
-            Ok(Condition::Failed(())) => Ok(()),
-            Err(error) => Err(error),
-        };
-        log_failed([source, pair, mailbox]);
-    }
-
-    /// Responds to a request that the limits of source and mailbox refused. A repeat gets the response of the first request, any
-    /// other request a 429.
-    fn refused_by_pair(&self, requested: &Requested, record: &SendRecord, now: UtcDateTime) -> Stop {
-        let limits = &self.config.limits;
-        let resend_in = limits.resend_in(record, now);
-        match record.already_mailed(requested, limits, self.config.code_rules(), now) {
-            Some(mail) => Stop::AlreadyMailed(Mailed {
-                challenge_id: mail.challenge_id,
-                expires_in: mail.expires_at - now,
-                resend_in,
-            }),
-            None => Stop::Problem(Problem::TooManyRequests {
-                limit: "source-and-mailbox",
-                retry_after: resend_in,
-            }),
-        }
-    }
-
-    /// The response to a request whose challenge was mailed within the pause for another source.
-    fn mailed_by_another(&self, requested: &Requested, now: UtcDateTime) -> Option<Mailed> {
-        let Requested::Named(reference, challenge) = requested else {
-            return None;
-        };
-        let limits = &self.config.limits;
-        let mail = challenge.already_mailed(reference.id(), limits, self.config.shared.max_guesses, now)?;
-        Some(Mailed {
-            challenge_id: mail.challenge_id,
-            expires_in: mail.expires_at - now,
-            resend_in: limits.pause_left(mail.sent_at, now),
-        })
-    }
-
-    /// The response to a request whose code was mailed now.
-    fn mailed(&self, chosen: &ChallengeToMail<'_>, record: &SendRecord, mails_today: u32, now: UtcDateTime) -> Mailed {
-        let limits = &self.config.limits;
-        let resend_in = if mails_today >= limits.mails_per_day {
-            Limits::until_tomorrow(now)
-        } else {
-            limits.resend_in(record, now)
-        };
-        Mailed {
-            challenge_id: chosen.reference.id(),
-            expires_in: chosen.challenge.expires_at - now,
-            resend_in,
-        }
-    }
-}
-
-fn internal(cause: impl ToString) -> Stop {
-    Stop::Problem(Problem::internal(cause))
-}
-
-fn unavailable(cause: String) -> Stop {
-    let retry_after = BRIEFLY;
-    Stop::Problem(Problem::MailUnavailable { cause, retry_after })
-}
-
-/// Logs the refunds that failed, and nothing else can be done about.
-fn log_failed<const N: usize>(refunds: [Result<(), TableError>; N]) {
-    for error in refunds.into_iter().filter_map(Result::err) {
-        tracing::error!(cause = %error, "a refund failed");
     }
 }
 

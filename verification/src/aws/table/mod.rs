@@ -35,6 +35,7 @@ use crate::keys::Keys;
 use crate::rules::challenge::PaidBy;
 use crate::rules::challenge_id::ChallengeRef;
 use crate::rules::condition::Condition;
+use crate::rules::limits::Limits;
 use crate::rules::mailbox::Mailbox;
 use crate::rules::source::Source;
 
@@ -89,13 +90,14 @@ impl Table {
     /// The item of the source that paid for an email.
     #[must_use]
     pub const fn paid_by(&self, count: PaidBy) -> SourceItem<'_> {
-        SourceItem::paid_by(self, count)
+        SourceItem::new(self, Some(count))
     }
 
-    /// The item of a source, on the UTC day and in the hour of `now`.
+    /// The item of a source, on the UTC day and in the hour of `now`. If sources are not limited, its steps do nothing.
     #[must_use]
-    pub fn source(&self, keys: &Keys, source: Source, now: UtcDateTime) -> SourceItem<'_> {
-        SourceItem::new(self, keys, source, now)
+    pub fn source(&self, keys: &Keys, source: Source, limits: &Limits, now: UtcDateTime) -> SourceItem<'_> {
+        let count = limits.counts_sources().then(|| source::count(keys, source, now));
+        SourceItem::new(self, count)
     }
 
     /// Begins a write to the item `pk`.

@@ -17,26 +17,19 @@ const LIFETIME: Duration = Duration::days(2);
 /// The item of a source for one UTC day, in one of its hours.
 pub struct SourceItem<'a> {
     table: &'a Table,
-    count: PaidBy,
+    /// None if sources are not limited.
+    count: Option<PaidBy>,
 }
 
 impl<'a> SourceItem<'a> {
-    pub(super) fn new(table: &'a Table, keys: &Keys, source: Source, now: UtcDateTime) -> Self {
-        let count = PaidBy {
-            item: pk(keys, source, now),
-            hour: now.hour(),
-        };
-        Self { table, count }
-    }
-
-    pub(super) const fn paid_by(table: &'a Table, count: PaidBy) -> Self {
+    pub(super) const fn new(table: &'a Table, count: Option<PaidBy>) -> Self {
         Self { table, count }
     }
 
     /// The count itself, for the challenge that it pays for. None if sources are not limited.
     #[must_use]
-    pub fn count(&self, limits: &Limits) -> Option<PaidBy> {
-        limits.counts_sources().then(|| self.count.clone())
+    pub const fn count(&self) -> Option<&PaidBy> {
+        self.count.as_ref()
     }
 
     /// Charges the source with one request. Returns what it has used up.
@@ -53,29 +46,30 @@ impl<'a> SourceItem<'a> {
         limits: &Limits,
         now: UtcDateTime,
     ) -> Result<Condition<SourceCount>, TableError> {
-        if !limits.counts_sources() {
+        let Some(PaidBy { item, hour }) = &self.count else {
             return Ok(Condition::Held(SourceCount::default()));
-        }
+        };
+        let hour = requests_in(*hour);
         let update = self
             .table
-            .update(&self.count.item)
+            .update(item)
             .update_expression("SET last_charge = :charge, expires_at = :expires_at ADD requests :one, #hour :one")
             .condition_expression(
                 "(attribute_not_exists(requests) OR requests < :per_day) \
                  AND (attribute_not_exists(#hour) OR #hour < :per_hour) \
                  AND (attribute_not_exists(last_charge) OR last_charge <> :charge)",
             )
-            .expression_attribute_names("#hour", self.hour())
+            .expression_attribute_names("#hour", &hour)
             .expression_attribute_values(":charge", text(&charge))
             .expression_attribute_values(":expires_at", time(now + LIFETIME))
             .expression_attribute_values(":one", number(&1))
             .expression_attribute_values(":per_day", number(&limits.max_requests_per_day()))
             .expression_attribute_values(":per_hour", number(&limits.max_requests_per_hour()));
         match write("charge a source", update).await? {
-            Condition::Held(item) => Ok(Condition::Held(self.read(&item.unwrap_or_default()))),
+            Condition::Held(item) => Ok(Condition::Held(read(&item.unwrap_or_default(), &hour))),
             Condition::Failed(item) => {
                 let item = item.unwrap_or_default();
-                let count = self.read(&item);
+                let count = read(&item, &hour);
                 Ok(if read_charge_id(&item, "last_charge") == Some(charge) {
                     // The SDK repeated the charge after its response was lost.
                     Condition::Held(count)
@@ -92,32 +86,43 @@ impl<'a> SourceItem<'a> {
     ///
     /// [`TableError`] when DynamoDB does not respond.
     pub async fn refund(&self, charge: ChargeId) -> Result<(), TableError> {
+        let Some(PaidBy { item, hour }) = &self.count else {
+            return Ok(());
+        };
         let update = self
             .table
-            .update(&self.count.item)
+            .update(item)
             .update_expression("SET last_refund = :charge ADD requests :minus_one, #hour :minus_one")
             .condition_expression(
                 "requests > :zero AND #hour > :zero \
                  AND (attribute_not_exists(last_refund) OR last_refund <> :charge)",
             )
-            .expression_attribute_names("#hour", self.hour())
+            .expression_attribute_names("#hour", requests_in(*hour))
             .expression_attribute_values(":charge", text(&charge))
             .expression_attribute_values(":minus_one", number(&-1))
             .expression_attribute_values(":zero", number(&0));
         write("refund a source", update).await?;
         Ok(())
     }
+}
 
-    fn read(&self, item: &Item) -> SourceCount {
-        SourceCount {
-            today: read_number(item, "requests").unwrap_or_default(),
-            this_hour: read_number(item, &self.hour()).unwrap_or_default(),
-        }
+/// The count of a source in the hour of `now`.
+pub(super) fn count(keys: &Keys, source: Source, now: UtcDateTime) -> PaidBy {
+    PaidBy {
+        item: pk(keys, source, now),
+        hour: now.hour(),
     }
+}
 
-    /// The attribute that counts the requests of the hour.
-    fn hour(&self) -> String {
-        format!("requests_T{:02}", self.count.hour)
+/// The attribute that counts the requests of a UTC hour.
+fn requests_in(hour: u8) -> String {
+    format!("requests_T{hour:02}")
+}
+
+fn read(item: &Item, hour: &str) -> SourceCount {
+    SourceCount {
+        today: read_number(item, "requests").unwrap_or_default(),
+        this_hour: read_number(item, hour).unwrap_or_default(),
     }
 }
 
