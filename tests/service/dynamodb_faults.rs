@@ -140,6 +140,13 @@ async fn a_write_that_arrives_after_its_cancellation_changes_nothing() {
     item.cancel(charge).await.expect("a cancellation");
     let late = item.charge(charge, 10, 20).await.expect("an answer");
     assert_eq!(late, Condition::Failed(0));
+    let refunded = ChargeId::draw(&mut SysRng).expect("randomness");
+    item.charge(refunded, 10, 20).await.expect("an answer");
+    for _ in 0..2 {
+        item.refund(refunded).await.expect("a refund");
+    }
+    let late = item.charge(refunded, 10, 20).await.expect("an answer");
+    assert_eq!(late, Condition::Failed(0), "a repeat of the charge by the SDK");
 
     let mail = LastMail {
         sent_at: now,

@@ -21,6 +21,7 @@ const LIFETIME: Duration = Duration::days(2);
 ///
 /// `mails` counts what is charged, `sends` what may have reached the mailbox, `charges` has the ids of the charges, `refunds`
 /// those that were taken back before they arrived, and `unconfirmed` the first one of which SES did not say what became of it.
+/// `last_refund`, which has no day, is the newest one that was taken back, in case a repeat of its charge is still on its way.
 const OF_A_DAY: [&str; 5] = ["mails", "sends", "charges", "refunds", "unconfirmed"];
 
 /// The item of a mailbox, on the UTC day of a request.
@@ -58,7 +59,8 @@ impl<'a> MailboxItem<'a> {
                 "(attribute_not_exists(#mails) OR #mails < :cap) \
                  AND (attribute_not_exists(#sends) OR #sends < :max_sends) \
                  AND (attribute_not_exists(#charges) OR NOT contains(#charges, :charge)) \
-                 AND (attribute_not_exists(#refunds) OR NOT contains(#refunds, :charge))",
+                 AND (attribute_not_exists(#refunds) OR NOT contains(#refunds, :charge)) \
+                 AND (attribute_not_exists(last_refund) OR last_refund <> :charge)",
             )
             .expression_attribute_names("#mails", self.attribute("mails"))
             .expression_attribute_names("#sends", self.attribute("sends"))
@@ -152,7 +154,9 @@ impl<'a> MailboxItem<'a> {
     async fn take_back(&self, charge: ChargeId, sends: i32) -> Result<Condition<()>, TableError> {
         let update = self
             .update()
-            .update_expression("ADD #mails :minus_one, #sends :sends DELETE #charges :charges")
+            .update_expression(
+                "ADD #mails :minus_one, #sends :sends DELETE #charges :charges SET last_refund = :charge",
+            )
             .condition_expression("contains(#charges, :charge)")
             .expression_attribute_names("#mails", self.attribute("mails"))
             .expression_attribute_names("#sends", self.attribute("sends"))
