@@ -90,7 +90,10 @@ async fn the_counts_of_past_days_are_dropped() {
         let item = service.item(kind).await;
         let of_a_day = item.keys().filter(|name| name.contains("_2027-01-"));
         assert!(
-            of_a_day.clone().all(|name| name.ends_with("_2027-01-19")),
+            // Yesterday's stay: at midnight a request of that day may still be on its way.
+            of_a_day
+                .clone()
+                .all(|name| name >= &format!("{}2027-01-18", &name[..name.len() - 10])),
             "{kind}: {item:?}"
         );
         assert!(of_a_day.count() > 0);

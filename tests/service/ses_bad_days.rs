@@ -166,6 +166,31 @@ async fn tries_from_one_source_while_ses_stalls_cost_it_one_mail_as_well() {
     );
 }
 
+/// A stranger who uses a sick SES to use up somebody's mailbox.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_source_cannot_use_up_a_mailbox_while_ses_fails() {
+    let service = Service::start().await;
+    service
+        .ses
+        .set_mood(Mood::Refusing(500, "InternalServiceErrorException", "oops"));
+    for _ in 0..30 {
+        service
+            .request_code_from("198.51.100.66", json!({ "email": KIM }))
+            .await;
+    }
+    assert_eq!(service.ses.calls(), 8);
+    let refused = service
+        .request_code_from("198.51.100.66", json!({ "email": KIM }))
+        .await;
+    assert_eq!(refused.body["retry_after"], 12 * 3_600, "until midnight UTC");
+    service.ses.set_mood(Mood::Willing);
+    for mail in 1..=2 {
+        let person = service.request_code(json!({ "email": KIM })).await;
+        assert_eq!(person.status, 202, "mail {mail}");
+        service.wait(60);
+    }
+}
+
 /// However sick SES is, a mailbox gets no more than 20.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ses_that_fails_and_delivers_brings_no_more_than_20_mails_into_a_mailbox() {
@@ -242,8 +267,9 @@ async fn guesses_at_a_challenge_whose_mail_is_refused_are_not_free() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(service.verify_code(OWN_ID, "000000").await.body["guesses_left"], 4);
     assert_eq!(ask.await.expect("a response").problem(), "503 mail-unavailable");
-    assert_eq!(service.count("recipient#", TODAY).await, 1, "stays charged");
-    assert_eq!(service.count("pair#", TODAY).await, 0);
+    for (kind, attribute) in [("recipient#", TODAY), ("pair#", TODAY), ("source#", "requests")] {
+        assert_eq!(service.count(kind, attribute).await, 1, "{kind} stays charged");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

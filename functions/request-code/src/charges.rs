@@ -28,9 +28,16 @@ pub(crate) struct Sending<'a> {
 }
 
 impl Charges<'_> {
-    /// After a step 1 of which nobody knows what was charged.
-    pub(crate) async fn cancel_first_step(&self) {
-        let (source, pair) = tokio::join!(self.source.refund(self.mail.charge), self.pair.cancel(&self.mail));
+    /// After a step 1 of which nobody knows what was charged. A source that refused was not.
+    pub(crate) async fn cancel_first_step(&self, source_refused: bool) {
+        let source = async {
+            if source_refused {
+                Ok(())
+            } else {
+                self.source.refund(self.mail.charge).await
+            }
+        };
+        let (source, pair) = tokio::join!(source, self.pair.cancel(&self.mail));
         log_failed([source, pair]);
     }
 
@@ -55,26 +62,28 @@ impl Charges<'_> {
         log_failed([pair, mailbox]);
     }
 
-    /// After SES did not take the email, once the challenge was `closed`. If that failed, the mailbox stays charged: nobody
-    /// else would have paid for the guesses.
+    /// After SES did not take the email, once the challenge was `closed`.
+    ///
+    /// If it could not be closed because somebody guessed at it, everything stays charged: nobody else would have paid for the
+    /// guesses, and whoever guesses at a code that was never mailed could use up a mailbox at no cost.
     pub(crate) async fn refund_all(&self, closed: Result<Condition<()>, TableError>) {
-        let (source, pair) = tokio::join!(self.source.refund(self.mail.charge), self.pair.refund(&self.mail));
         let mailbox = match closed {
             Ok(Condition::Held(())) => self.mailbox.refund(self.mail.charge).await,
-            Ok(Condition::Failed(())) => Ok(()),
+            Ok(Condition::Failed(())) => return,
             Err(error) => Err(error),
         };
+        let (source, pair) = tokio::join!(self.source.refund(self.mail.charge), self.pair.refund(&self.mail));
         log_failed([source, pair, mailbox]);
     }
 
-    /// After SES said that it failed. The email may have arrived all the same, so the challenge stays open and the mailbox goes
-    /// on to count it as sent.
+    /// After SES said that it failed. The email may have arrived all the same, so the challenge stays open, and it goes on to
+    /// count as sent.
     pub(crate) async fn forgive(&self, sending: &Sending<'_>) {
         let (source, pair, mailbox, challenge) = tokio::join!(
             self.source.refund(self.mail.charge),
-            self.pair.refund(&self.mail),
+            self.pair.forgive(&self.mail),
             self.mailbox.forgive(self.mail.charge),
-            sending.item.end_pause(&sending.opening),
+            sending.item.end_pause_unpaid(&sending.opening),
         );
         log_failed([source, pair, mailbox, challenge]);
     }
@@ -87,7 +96,7 @@ impl Charges<'_> {
             sending.item.end_pause(&sending.opening),
         );
         if let Ok(Condition::Failed(())) = noted {
-            let (pair, mailbox) = tokio::join!(self.pair.refund(&self.mail), self.mailbox.forgive(self.mail.charge));
+            let (pair, mailbox) = tokio::join!(self.pair.forgive(&self.mail), self.mailbox.forgive(self.mail.charge));
             log_failed([pair, mailbox, challenge]);
         } else {
             log_failed([noted.map(drop), self.pair.end_pause(&self.mail).await, challenge]);

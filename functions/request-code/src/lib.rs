@@ -148,10 +148,11 @@ impl RequestCode {
             charges.pair.charge(mail, limits),
             self.find(key_ring, request, mail.sent_at),
         );
+        let source_refused = matches!(source, Ok(Condition::Failed(_)));
         let (source, pair, requested) = match (source, pair, requested) {
             (Ok(source), Ok(pair), Ok(requested)) => (source, pair, requested),
             (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => {
-                charges.cancel_first_step().await;
+                charges.cancel_first_step(source_refused).await;
                 return Err(internal(error));
             }
         };

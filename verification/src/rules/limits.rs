@@ -67,6 +67,13 @@ impl Limits {
         2 * self.mails_per_day
     }
 
+    /// The most emails that can reach a mailbox from one source in a UTC day. Above [`Self::mails_per_source`] are only those that
+    /// SES did not confirm.
+    #[must_use]
+    pub const fn max_mails_of_source(&self) -> u32 {
+        2 * self.mails_per_source
+    }
+
     /// The number of emails up to which a mailbox takes one more from a source. `record` is what that source has sent it, with
     /// this one.
     #[must_use]
@@ -83,7 +90,7 @@ impl Limits {
     pub fn resend_in(&self, record: &SendRecord, now: UtcDateTime) -> Duration {
         let last_mail = record.last_mail.as_ref();
         let pause_left = last_mail.map_or(Duration::ZERO, |mail| self.pause_left(mail.sent_at, now));
-        if record.mails_today >= self.mails_per_source {
+        if record.mails_today >= self.mails_per_source || record.sends_today >= self.max_mails_of_source() {
             pause_left.max(Self::until_tomorrow(now))
         } else {
             pause_left
@@ -143,6 +150,7 @@ mod tests {
         };
         SendRecord {
             mails_today,
+            sends_today: mails_today,
             last_mail: Some(last_mail),
         }
     }

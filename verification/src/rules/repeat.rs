@@ -14,6 +14,8 @@ use crate::rules::limits::Limits;
 pub struct SendRecord {
     /// Emails in the UTC day of the request.
     pub mails_today: u32,
+    /// The same, with those that SES did not confirm and that may have arrived.
+    pub sends_today: u32,
     /// The newest email. None if it was refunded or its pause was ended.
     pub last_mail: Option<LastMail>,
 }
@@ -166,6 +168,7 @@ mod tests {
         };
         SendRecord {
             mails_today: 1,
+            sends_today: 1,
             last_mail: Some(last_mail),
         }
     }

@@ -105,7 +105,7 @@ impl<'a> ChallengeItem<'a> {
         };
         let update = format!(
             "{set_paid_by}opened_at = :opened_at, expires_at = :expires_at, code_digest = :code_digest, \
-             last_sent_at = :now, last_charge = :charge"
+             last_sent_at = :now, last_charge = :charge, first_charge = if_not_exists(first_charge, :charge)"
         );
         let mut update = self
             .table
@@ -143,19 +143,16 @@ impl<'a> ChallengeItem<'a> {
     pub async fn take_back(&self, opening: &Opening, was_reserved: bool) -> Result<Condition<()>, TableError> {
         let (update, condition) = if was_reserved {
             (
-                "SET last_refund = :charge REMOVE code_digest, last_sent_at",
-                "last_charge = :charge AND attribute_not_exists(guesses)",
+                "SET last_refund = :charge REMOVE code_digest, first_charge, last_sent_at, paid_by, paid_hour",
+                "last_charge = :charge AND first_charge = :charge AND attribute_not_exists(guesses)",
             )
         } else {
-            ("SET last_refund = :charge REMOVE last_sent_at", "last_charge = :charge")
+            (
+                "SET last_refund = :charge REMOVE last_sent_at, paid_by, paid_hour",
+                "last_charge = :charge",
+            )
         };
-        let update = self
-            .table
-            .update(&self.pk)
-            .update_expression(update)
-            .condition_expression(condition)
-            .expression_attribute_values(":charge", text(&opening.charge));
-        write("close a challenge", update).await?.try_map(|_| Ok(()))
+        self.close(opening, update, condition).await
     }
 
     /// Takes an opening back of which nobody knows whether it was made. If it arrives later, it is refused. Fails as
@@ -184,8 +181,29 @@ impl<'a> ChallengeItem<'a> {
     ///
     /// [`TableError`] when DynamoDB does not respond.
     pub async fn end_pause(&self, opening: &Opening) -> Result<(), TableError> {
+        let update = "SET last_refund = :charge REMOVE last_sent_at";
+        self.close(opening, update, "last_charge = :charge").await?;
+        Ok(())
+    }
+
+    /// The same when the source got its request back, so that a right code does not give it back once more.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`] when DynamoDB does not respond.
+    pub async fn end_pause_unpaid(&self, opening: &Opening) -> Result<(), TableError> {
         self.take_back(opening, false).await?;
         Ok(())
+    }
+
+    async fn close(&self, opening: &Opening, update: &str, condition: &str) -> Result<Condition<()>, TableError> {
+        let update = self
+            .table
+            .update(&self.pk)
+            .update_expression(update)
+            .condition_expression(condition)
+            .expression_attribute_values(":charge", text(&opening.charge));
+        write("close a challenge", update).await?.try_map(|_| Ok(()))
     }
 
     /// Submits one guess, in one write whatever its outcome. None if there is no such challenge.

@@ -40,7 +40,7 @@ impl<'a> MailboxItem<'a> {
     /// Charges the mailbox with an email that is about to be sent. Returns the day's count.
     ///
     /// It holds while fewer than `cap` emails are charged and fewer than `max_sends` may have reached the mailbox. The
-    /// attributes of the four days before are removed.
+    /// attributes of past days are removed.
     ///
     /// # Errors
     ///
@@ -194,9 +194,9 @@ fn on(name: &str, day: Date) -> String {
     format!("{name}_{day}")
 }
 
-/// The attributes of the four days before.
+/// The attributes of the four days before yesterday. At midnight a request of yesterday may still be on its way.
 fn past_days(today: Date) -> Vec<String> {
-    let days = (1..=4).map(|days| today.saturating_sub(Duration::days(days)));
+    let days = (2..=5).map(|days| today.saturating_sub(Duration::days(days)));
     days.flat_map(|day| OF_A_DAY.map(|name| on(name, day))).collect()
 }
 

@@ -31,7 +31,7 @@ impl<'a> PairItem<'a> {
     /// Charges the two with `mail`, which is about to be sent.
     ///
     /// Each UTC day has an attribute of its own that counts its emails, so a new day starts at zero by itself while the pause
-    /// goes on over midnight. The counts of the four days before are removed.
+    /// goes on over midnight. The counts of past days are removed.
     ///
     /// # Errors
     ///
@@ -42,9 +42,12 @@ impl<'a> PairItem<'a> {
             Some(_) => (", last_asked_for = :asked_for", ""),
             None => ("", ", last_asked_for"),
         };
+        let past = past_days(today);
+        let placeholders: Vec<_> = (0..past.len()).map(|index| format!("#past_{index}")).collect();
+        let past_placeholders = placeholders.join(", ");
         let update = format!(
             "SET last_sent_at = :now, last_charge = :charge, expires_at = :expires_at{set} \
-             ADD #today :one REMOVE #day_1, #day_2, #day_3, #day_4{remove}"
+             ADD #today :one, #sends :one REMOVE {past_placeholders}{remove}"
         );
         let mut update = self
             .update()
@@ -52,10 +55,13 @@ impl<'a> PairItem<'a> {
             .condition_expression(
                 "(attribute_not_exists(last_sent_at) OR last_sent_at <= :pause_over) \
                  AND (attribute_not_exists(#today) OR #today < :mails_per_source) \
+                 AND (attribute_not_exists(#sends) OR #sends < :max_sends) \
                  AND (attribute_not_exists(last_charge) OR last_charge <> :charge) \
                  AND (attribute_not_exists(last_refund) OR last_refund <> :charge)",
             )
-            .expression_attribute_names("#today", mails_on(today))
+            .expression_attribute_names("#today", on("mails", today))
+            .expression_attribute_names("#sends", on("sends", today))
+            .expression_attribute_values(":max_sends", number(&limits.max_mails_of_source()))
             .expression_attribute_values(":now", time(mail.sent_at))
             .expression_attribute_values(":charge", text(&mail.charge))
             .expression_attribute_values(":expires_at", time(mail.sent_at + LIFETIME))
@@ -65,9 +71,8 @@ impl<'a> PairItem<'a> {
         if let Some(asked_for) = mail.asked_for {
             update = update.expression_attribute_values(":asked_for", text(&asked_for));
         }
-        for days in 1..=4 {
-            let day = today.saturating_sub(Duration::days(days));
-            update = update.expression_attribute_names(format!("#day_{days}"), mails_on(day));
+        for (placeholder, name) in placeholders.into_iter().zip(past) {
+            update = update.expression_attribute_names(placeholder, name);
         }
         let written = write("charge a source and a mailbox", update).await?;
         match written.try_map(|item| read(&item.unwrap_or_default(), today))? {
@@ -85,7 +90,17 @@ impl<'a> PairItem<'a> {
     ///
     /// [`TableError`] when DynamoDB does not respond.
     pub async fn refund(&self, mail: &LastMail) -> Result<(), TableError> {
-        self.take_back(mail, 1).await?;
+        self.take_back(mail, 1, 1).await?;
+        Ok(())
+    }
+
+    /// Takes the charge for `mail` back and ends its pause. The email may have arrived all the same, and goes on to count as sent.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`] when DynamoDB does not respond.
+    pub async fn forgive(&self, mail: &LastMail) -> Result<(), TableError> {
+        self.take_back(mail, 1, 0).await?;
         Ok(())
     }
 
@@ -95,7 +110,7 @@ impl<'a> PairItem<'a> {
     ///
     /// [`TableError`] when DynamoDB does not respond.
     pub async fn end_pause(&self, mail: &LastMail) -> Result<(), TableError> {
-        self.take_back(mail, 0).await?;
+        self.take_back(mail, 0, 0).await?;
         Ok(())
     }
 
@@ -105,7 +120,7 @@ impl<'a> PairItem<'a> {
     ///
     /// [`TableError`] when DynamoDB does not respond.
     pub async fn cancel(&self, mail: &LastMail) -> Result<(), TableError> {
-        if let Condition::Held(()) = self.take_back(mail, 1).await? {
+        if let Condition::Held(()) = self.take_back(mail, 1, 1).await? {
             return Ok(());
         }
         let update = self
@@ -116,20 +131,23 @@ impl<'a> PairItem<'a> {
             .expression_attribute_values(":expires_at", time(mail.sent_at + LIFETIME));
         if let Condition::Failed(_) = write("refund a source and a mailbox", update).await? {
             // The charge arrived in between.
-            self.take_back(mail, 1).await?;
+            self.take_back(mail, 1, 1).await?;
         }
         Ok(())
     }
 
-    async fn take_back(&self, mail: &LastMail, mails: i32) -> Result<Condition<()>, TableError> {
+    async fn take_back(&self, mail: &LastMail, mails: i32, sends: i32) -> Result<Condition<()>, TableError> {
         let update = self
             .update()
             .update_expression(
-                "SET last_refund = :charge ADD #today :mails REMOVE last_sent_at, last_charge, last_asked_for",
+                "SET last_refund = :charge ADD #today :mails, #sends :sends \
+                 REMOVE last_sent_at, last_charge, last_asked_for",
             )
             .condition_expression("last_charge = :charge")
-            .expression_attribute_names("#today", mails_on(mail.sent_at.date()))
+            .expression_attribute_names("#today", on("mails", mail.sent_at.date()))
+            .expression_attribute_names("#sends", on("sends", mail.sent_at.date()))
             .expression_attribute_values(":mails", number(&-mails))
+            .expression_attribute_values(":sends", number(&-sends))
             .expression_attribute_values(":charge", text(&mail.charge));
         let written = write("refund a source and a mailbox", update).await?;
         written.try_map(|_| Ok(()))
@@ -140,9 +158,16 @@ impl<'a> PairItem<'a> {
     }
 }
 
-/// The attribute that counts the emails of a UTC day.
-fn mails_on(day: Date) -> String {
-    format!("mails_{day}")
+/// An attribute of a UTC day: `mails` counts what is charged, `sends` what may have reached the mailbox.
+fn on(name: &str, day: Date) -> String {
+    format!("{name}_{day}")
+}
+
+/// The attributes of the four days before yesterday.
+fn past_days(today: Date) -> Vec<String> {
+    let days = (2..=5).map(|days| today.saturating_sub(Duration::days(days)));
+    days.flat_map(|day| ["mails", "sends"].map(|name| on(name, day)))
+        .collect()
 }
 
 fn read(item: &Item, today: Date) -> Result<SendRecord, TableError> {
@@ -154,7 +179,8 @@ fn read(item: &Item, today: Date) -> Result<SendRecord, TableError> {
         })
     };
     Ok(SendRecord {
-        mails_today: read_number(item, &mails_on(today)).unwrap_or_default(),
+        mails_today: read_number(item, &on("mails", today)).unwrap_or_default(),
+        sends_today: read_number(item, &on("sends", today)).unwrap_or_default(),
         last_mail: read_time(item, "last_sent_at").map(last_mail).transpose()?,
     })
 }
