@@ -67,12 +67,18 @@ impl Charges<'_> {
     /// If it could not be closed because somebody guessed at it, everything stays charged: nobody else would have paid for the
     /// guesses, and whoever guesses at a code that was never mailed could use up a mailbox at no cost.
     pub(crate) async fn refund_all(&self, closed: Result<Condition<()>, TableError>) {
-        let mailbox = match closed {
-            Ok(Condition::Held(())) => self.mailbox.refund(self.mail.charge).await,
-            Ok(Condition::Failed(())) => return,
-            Err(error) => Err(error),
+        if let Ok(Condition::Failed(())) = closed {
+            return;
+        }
+        let mailbox = async {
+            closed?;
+            self.mailbox.refund(self.mail.charge).await
         };
-        let (source, pair) = tokio::join!(self.source.refund(self.mail.charge), self.pair.refund(&self.mail));
+        let (source, pair, mailbox) = tokio::join!(
+            self.source.refund(self.mail.charge),
+            self.pair.refund(&self.mail),
+            mailbox
+        );
         log_failed([source, pair, mailbox]);
     }
 
