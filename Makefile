@@ -1,12 +1,12 @@
 .PHONY: help run test simulate lint smoke e2e setup
 
 help:
-	@echo "make run    run the service on this machine, with a local AWS and an inbox"
-	@echo "make test   run the tests"
+	@echo "make run       run the service on this machine, with a local AWS and an inbox"
+	@echo "make test      run the tests"
 	@echo "make simulate  let strangers ask for people's codes for a day, and count; SEED=7 for another day"
-	@echo "make lint   check format, code, documentation and template"
-	@echo "make smoke  run the service and use it once, from the request to the proof"
-	@echo "make e2e    build and deploy with SAM to a local AWS that enforces IAM, and test the stack"
+	@echo "make lint      check format, code, documentation and template"
+	@echo "make smoke     run the service and use it once, from the request to the proof"
+	@echo "make e2e       build and deploy with SAM to a local AWS that enforces IAM, and test the stack"
 
 run: setup
 	@.venv/bin/python -m local.run
