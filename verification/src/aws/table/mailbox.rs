@@ -75,7 +75,7 @@ impl<'a> MailboxItem<'a> {
         for (placeholder, name) in placeholders.into_iter().zip(past) {
             update = update.expression_attribute_names(placeholder, name);
         }
-        let (is_repeat, item) = match write("charge a mailbox", update).await? {
+        let (is_charged, item) = match write("charge a mailbox", update).await? {
             Condition::Held(item) => (true, item.unwrap_or_default()),
             // The SDK repeats a charge whose response was lost.
             Condition::Failed(item) => {
@@ -84,7 +84,7 @@ impl<'a> MailboxItem<'a> {
             }
         };
         let mails_today = read_number(&item, &self.attribute("mails")).unwrap_or_default();
-        Ok(if is_repeat {
+        Ok(if is_charged {
             Condition::Held(mails_today)
         } else {
             Condition::Failed(mails_today)
