@@ -48,6 +48,8 @@ ROUTES = {
     "POST /request-code": "RequestCode",
     "POST /verify-code": "VerifyCode",
     "GET /.well-known/jwks.json": "VerifyCode",
+    "GET /verify": "VerifyCode",
+    "POST /verify": "VerifyCode",
 }
 
 TABLE, SECRET = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::GetAtt": ["Secret", "Id"]}
@@ -129,7 +131,7 @@ def routes(resources):
     }
 
 
-def faults(resources):
+def faults(resources, parameters):
     """What the service relies on and the template lacks, each as a sentence."""
 
     def differs(what, found, expected):
@@ -152,6 +154,8 @@ def faults(resources):
     # Any change of it would rotate the secret in an ordinary deploy.
     found += differs("secret", secret, {"PasswordLength": 64, "ExcludePunctuation": True})
 
+    languages = sorted(folder.name for folder in (ROOT / "verification/locales").iterdir())
+    found += differs("languages of DefaultLocale", parameters["DefaultLocale"]["AllowedValues"], languages)
     found += differs("routes", routes(resources), ROUTES)
     router = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["metadata"]["lambda"]["watch"]["router"]
     watched = {path: "".join(word.title() for word in name.split("-")) for path, name in router.items()}
@@ -186,7 +190,8 @@ def main():
         path = Path(folder) / "translated.json"
         path.write_text(json.dumps(translated(), indent=2))
         failed |= run(TOOLS / "cfn-lint", "--regions", "ap-northeast-2", "--template", path)
-    for fault in faults(translated()["Resources"]):
+    template = translated()
+    for fault in faults(template["Resources"], template["Parameters"]):
         print(f"template.yaml: {fault}", file=sys.stderr)
         failed |= 1
     return failed

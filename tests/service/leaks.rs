@@ -39,6 +39,11 @@ async fn use_everything(service: &Service) -> Vec<String> {
     service
         .request_code(json!({ "email": "not-lee@localhost", "challenge_id": LEE }))
         .await;
+    let link = service.ses.newest_mail().sealed();
+    service.follow(&link).await;
+    service.press(&link).await;
+    service.hand_in(&link).await;
+    service.press(&format!("{link}A")).await;
     hand_in(&id, &code).await;
     let Token(token) = hand_in(&id, &code).await.token();
     service.key_set().await;
@@ -55,7 +60,7 @@ async fn use_everything(service: &Service) -> Vec<String> {
             .await;
     }
     service.ses.set_mood(Mood::Willing);
-    service.traffic.lose(6);
+    service.traffic.lose(9);
     service
         .request_code(json!({ "email": LEE, "challenge_id": OWN_ID }))
         .await;
@@ -68,6 +73,7 @@ async fn use_everything(service: &Service) -> Vec<String> {
     service.wait(300);
     service.key_set().await;
     codes.extend(service.ses.mails().iter().map(crate::harness::ses::SentMail::code));
+    codes.extend(service.ses.mails().iter().map(crate::harness::ses::SentMail::sealed));
     // The token's claims, which hold the address, and its signature.
     codes.extend(token.split('.').skip(1).map(ToOwned::to_owned));
     codes
@@ -120,7 +126,15 @@ async fn no_address_code_or_keyless_digest_is_in_the_table_or_the_logs() {
     assert!(table.contains("code_digest") && table.contains("mails_2027-01-15"));
 
     let mut confidential: Vec<_> = codes.iter().flat_map(|code| forms(code)).collect();
-    for text in [LEE, "lee.at.home", "not-lee", "example.com", "203.0.113.7"] {
+    for text in [
+        LEE,
+        "lee.at.home",
+        "not-lee",
+        "example.com",
+        "203.0.113.7",
+        "link=",
+        "/verify",
+    ] {
         confidential.extend(forms(text));
     }
     confidential.extend(secrets_manager::TEXTS.map(ToOwned::to_owned));

@@ -13,6 +13,7 @@ mod garbage;
 mod harness;
 mod leaks;
 mod limits;
+mod link;
 mod mail;
 mod proof;
 mod races;

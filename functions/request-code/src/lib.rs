@@ -25,13 +25,14 @@ use verification::http::problem::Problem;
 use verification::http::request::{self, JsonBody};
 use verification::http::response::{self, Success};
 use verification::keys::key_ring::KeyRing;
-use verification::mail::Mail;
-use verification::mail::locale::Locale;
+use verification::locale::Locale;
+use verification::mail::{Content, Mail};
 use verification::rules::challenge_id::{ChallengeId, ChallengeRef};
 use verification::rules::challenge_to_mail::{ChallengeToMail, Requested};
 use verification::rules::charge::ChargeId;
 use verification::rules::condition::Condition;
 use verification::rules::limits::Limits;
+use verification::rules::link::{Link, LinkError};
 use verification::rules::mailbox::Mailbox;
 use verification::rules::recipient::Recipient;
 use verification::rules::repeat::{LastMail, SendRecord};
@@ -54,6 +55,8 @@ struct CodeRequest {
     source: Source,
     locale: Locale,
     challenge_id: Option<ChallengeId>,
+    /// The domain of the API that it came to.
+    domain: Option<String>,
 }
 
 impl RequestCode {
@@ -67,7 +70,7 @@ impl RequestCode {
         let aws = client::load().await;
         let secret = Secret::read(client::secrets_manager(&aws), config.shared.secret_id.clone(), now).await?;
         let table = Table::new(client::dynamodb(&aws), config.shared.table_name.clone());
-        let mailer = Mailer::new(client::ses(&aws), &config.mailer)?;
+        let mailer = Mailer::new(client::ses(&aws), &config.mailer, &config.shared.brand.name)?;
         Ok(Self::new(config, secret, table, mailer))
     }
 
@@ -90,7 +93,7 @@ impl RequestCode {
         generator: &mut impl TryCryptoRng,
     ) -> Response<Body> {
         let outcome = async {
-            let code_request = CodeRequest::read(request)?;
+            let code_request = CodeRequest::read(request, self.config.shared.default_locale)?;
             let charge = ChargeId::draw(generator);
             let charge = charge.map_err(|error| Problem::internal(format!("no random id: {error}")))?;
             self.request_code(&code_request, charge, now).await
@@ -265,9 +268,7 @@ impl RequestCode {
         sending: &Sending<'_>,
     ) -> Result<(), Stop> {
         let (challenge_id, locale) = (chosen.reference.id(), request.locale.tag());
-        let expires_in = chosen.challenge.expires_at - charges.mail.sent_at;
-        let sender = &self.config.mailer.sender_name;
-        let sent = match Mail::write(request.locale, &chosen.code, expires_in, sender) {
+        let sent = match self.write(request, chosen, &charges.mail) {
             Ok(mail) => self.mailer.send(&request.recipient, &mail).await,
             Err(error) => Err(MailError::Unbuilt(error.to_string())),
         };
@@ -296,15 +297,53 @@ impl RequestCode {
             }
         }
     }
+
+    /// Writes the email of a charge.
+    fn write(
+        &self,
+        request: &CodeRequest,
+        chosen: &ChallengeToMail<'_>,
+        mail: &LastMail,
+    ) -> Result<Mail, lambda_runtime::Error> {
+        let shared = &self.config.shared;
+        let content = Content {
+            code: &chosen.code,
+            expires_in: chosen.challenge.expires_at - mail.sent_at,
+            link: self.link(request, chosen, mail)?,
+        };
+        Ok(Mail::write(request.locale, &content, &shared.brand)?)
+    }
+
+    /// The URL of the link in the email of a charge, if there is to be one.
+    fn link(
+        &self,
+        request: &CodeRequest,
+        chosen: &ChallengeToMail<'_>,
+        mail: &LastMail,
+    ) -> Result<Option<String>, LinkError> {
+        let link = Link {
+            recipient: request.recipient.clone(),
+            challenge_id: chosen.reference.id(),
+            code: chosen.code.clone(),
+            expires_at: chosen.challenge.expires_at,
+            locale: request.locale,
+        };
+        let sealed = link.seal(chosen.reference.keys(), mail.charge)?;
+        Ok(self
+            .config
+            .link
+            .url(&self.config.shared.api_url, request.domain.as_deref(), &sealed))
+    }
 }
 
 impl CodeRequest {
-    fn read(request: &Request) -> Result<Self, Problem> {
+    fn read(request: &Request, default_locale: Locale) -> Result<Self, Problem> {
         let body = JsonBody::read(request)?;
         Ok(Self {
             recipient: body.email()?,
-            locale: Locale::choose(body.locale()?, request::accept_language(request)),
+            locale: Locale::choose(body.locale()?, request::accept_language(request), default_locale),
             challenge_id: body.challenge_id()?,
+            domain: request::domain(request).map(ToOwned::to_owned),
             source: request::source(request)
                 .ok_or_else(|| Problem::internal("the event names no source IP address"))?,
         })

@@ -25,6 +25,21 @@ pub(crate) fn guess(email: &str, id: &str, code: &str) -> Value {
     event("/verify-code", body.to_string().as_bytes())
 }
 
+/// An HTTP API event that follows a link with this query.
+pub(crate) fn follow(query: &str) -> Value {
+    let mut event = event("/verify", b"");
+    event["rawQueryString"] = json!(query);
+    event["requestContext"]["http"]["method"] = json!("GET");
+    event
+}
+
+/// An HTTP API event that presses the button of the page behind the link.
+pub(crate) fn press(form: &str) -> Value {
+    let mut event = event("/verify", form.as_bytes());
+    event["headers"]["content-type"] = json!("application/x-www-form-urlencoded");
+    event
+}
+
 /// An HTTP API event that POSTs JSON from 203.0.113.7.
 pub(crate) fn event(path: &str, body: &[u8]) -> Value {
     json!({

@@ -27,7 +27,13 @@ impl Response {
             headers: headers
                 .map(|(name, value)| (name.to_string(), value.to_str().expect("ASCII").to_owned()))
                 .collect(),
-            body: serde_json::from_slice(response.body()).expect("JSON"),
+            // A page is no JSON, and a redirect has no body.
+            body: match response.headers().get("content-type") {
+                Some(media_type) if media_type != "text/html; charset=utf-8" => {
+                    serde_json::from_slice(response.body()).expect("JSON")
+                }
+                _ => Value::Null,
+            },
             text: String::from_utf8(response.body().to_vec()).expect("UTF-8"),
         }
     }
@@ -44,6 +50,17 @@ impl Response {
 
     pub(crate) fn token(&self) -> Token {
         Token(self.body["token"].as_str().expect("a token").to_owned())
+    }
+
+    /// Status and title of a page.
+    pub(crate) fn page(&self) -> (u16, &str) {
+        assert_eq!(
+            self.headers["content-type"], "text/html; charset=utf-8",
+            "{}",
+            self.text
+        );
+        let title = self.text.split_once("<h1>").expect("a heading").1;
+        (self.status, title.split_once("</h1>").expect("its end").0)
     }
 
     /// Status and last part of the problem's type, such as `401 code-expired`.

@@ -14,9 +14,13 @@ use verification::aws::client::{self, SdkConfig};
 use verification::aws::mailer::{Mailer, MailerConfig};
 use verification::aws::secret::Secret;
 use verification::aws::table::Table;
+use verification::brand::{Brand, Color};
 use verification::config::{RequestCodeConfig, SharedConfig, VerifyCodeConfig};
+use verification::locale::Locale;
+use verification::rules::api_url::ApiUrl;
 use verification::rules::charge::ChargeId;
 use verification::rules::limits::Limits;
+use verification::rules::link::LinkTarget;
 use verification::rules::proof::ProofRules;
 use verify_code::VerifyCode;
 
@@ -86,8 +90,32 @@ impl Service {
     pub(crate) async fn move_ses(&mut self, url: &str) {
         let secret = read_secret(&self.secrets, self.now()).await;
         let ses = client::ses(&sdk_config(url));
-        let mailer = Mailer::new(ses, &self.config.mailer).expect("a usable sender");
+        let mailer = Mailer::new(ses, &self.config.mailer, &self.config.shared.brand.name).expect("a usable sender");
         self.request_code = RequestCode::new(self.config.clone(), secret, self.table(), mailer);
+    }
+
+    /// Sends the browsers of those who verify their address to this URL.
+    pub(crate) async fn return_to(&mut self, url: &str) {
+        let secret = read_secret(&self.secrets, self.now()).await;
+        let mut config = verify_code_config(&self.config);
+        config.app_return_url = Some(url.to_owned());
+        self.verify_code = VerifyCode::new(config, secret, self.table());
+    }
+
+    /// Follows the link with this parameter, as a browser or a scanner does.
+    pub(crate) async fn follow(&self, sealed: &str) -> Response {
+        self.verify_code_event(&event::follow(&format!("link={sealed}"))).await
+    }
+
+    /// Presses the button of the page behind the link.
+    pub(crate) async fn press(&self, sealed: &str) -> Response {
+        self.verify_code_event(&event::press(&format!("link={sealed}"))).await
+    }
+
+    /// Hands the link in, as an app does that opened it itself.
+    pub(crate) async fn hand_in(&self, sealed: &str) -> Response {
+        let body = json!({ "link": sealed }).to_string();
+        self.verify_code_event(&event("/verify-code", body.as_bytes())).await
     }
 
     /// Another instance of verify-code, which starts now.
@@ -217,7 +245,7 @@ async fn start_request_code(
 ) -> RequestCode {
     let ses = client::ses(&sdk_config(ses.url()));
     let secret = read_secret(secrets, now).await;
-    let mailer = Mailer::new(ses, &config.mailer).expect("a usable sender");
+    let mailer = Mailer::new(ses, &config.mailer, &config.shared.brand.name).expect("a usable sender");
     RequestCode::new(config.clone(), secret, table(config, dynamodb), mailer)
 }
 
@@ -227,15 +255,20 @@ async fn start_verify_code(
     secrets: &SecretsManager,
     now: i64,
 ) -> VerifyCode {
-    let verify_config = VerifyCodeConfig {
+    let secret = read_secret(secrets, now).await;
+    VerifyCode::new(verify_code_config(config), secret, table(config, dynamodb))
+}
+
+fn verify_code_config(config: &RequestCodeConfig) -> VerifyCodeConfig {
+    VerifyCodeConfig {
         shared: config.shared.clone(),
         proof: ProofRules {
             audience: "api.example.com".to_owned(),
-            issuer: None,
             lifetime: Duration::minutes(10),
         },
-    };
-    VerifyCode::new(verify_config, read_secret(secrets, now).await, table(config, dynamodb))
+        has_links: config.link != LinkTarget::Off,
+        app_return_url: None,
+    }
 }
 
 fn table(config: &RequestCodeConfig, dynamodb: &Client) -> Table {
@@ -261,6 +294,13 @@ pub(crate) fn config() -> RequestCodeConfig {
             secret_id: "unused".to_owned(),
             code_digits: 6,
             max_guesses: 5,
+            api_url: ApiUrl(None),
+            default_locale: Locale::En,
+            brand: Brand {
+                name: "예시".to_owned(),
+                color: Color::parse("#1d4ed8").expect("a color"),
+                support: None,
+            },
         },
         code_lifetime: Duration::minutes(10),
         limits: Limits {
@@ -270,9 +310,9 @@ pub(crate) fn config() -> RequestCodeConfig {
             requests_per_hour: 100,
             requests_per_day: 200,
         },
+        link: LinkTarget::Page,
         mailer: MailerConfig {
             sender_address: "no-reply@example.com".to_owned(),
-            sender_name: "예시".to_owned(),
             configuration_set: "mails".to_owned(),
         },
     }

@@ -102,6 +102,24 @@ impl SentMail {
             .expect("an HTML part")
     }
 
+    /// The URL of the link, read from the text part.
+    pub(crate) fn link(&self) -> String {
+        let mut lines = self.text().lines();
+        let link = lines.find(|line| line.contains("?link=")).expect("a link");
+        let escaped = link.replace('&', "&#38;");
+        assert!(
+            self.html().contains(&format!("<a href=\"{escaped}\"")),
+            "{}",
+            self.html()
+        );
+        link.to_owned()
+    }
+
+    /// The parameter of the link.
+    pub(crate) fn sealed(&self) -> String {
+        self.link().split_once("?link=").expect("a link").1.to_owned()
+    }
+
     /// The code, read from the subject as a person would.
     pub(crate) fn code(&self) -> String {
         let code = self.subject().split(' ').next().expect("a first word");

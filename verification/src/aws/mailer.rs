@@ -31,8 +31,6 @@ const SERVICE_TAG: (&str, &str) = ("service", "email-verification");
 pub struct MailerConfig {
     /// `SENDER_ADDRESS`: the address in From. SES has verified it or its domain.
     pub sender_address: String,
-    /// `SENDER_NAME`, 1 to 64 characters: the app's name in From, subject and text.
-    pub sender_name: String,
     /// `CONFIGURATION_SET`: the SES configuration set of every email.
     pub configuration_set: String,
 }
@@ -71,13 +69,13 @@ pub enum MailError {
 }
 
 impl Mailer {
-    /// Sends through `client` as `config` says.
+    /// Sends through `client` as `config` says, in the name of `sender_name`.
     ///
     /// # Errors
     ///
     /// [`MailError::Unbuilt`] when the sender's name cannot be encoded.
-    pub fn new(client: Client, config: &MailerConfig) -> Result<Self, MailError> {
-        let from = mailbox(&config.sender_name, &config.sender_address);
+    pub fn new(client: Client, config: &MailerConfig, sender_name: &str) -> Result<Self, MailError> {
+        let from = mailbox(sender_name, &config.sender_address);
         Ok(Self {
             client,
             from: from.map_err(|error| MailError::Unbuilt(error.to_string()))?,

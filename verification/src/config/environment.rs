@@ -46,6 +46,28 @@ impl<'a> Environment<'a> {
         })
     }
 
+    /// A text that may be empty, which is none.
+    pub(super) fn optional(
+        &mut self,
+        name: &str,
+        expected: &str,
+        is_usable: impl FnOnce(&str) -> bool,
+    ) -> Option<String> {
+        let text = self.parsed(name, &format!("{expected}, or nothing"), |text| {
+            (text.is_empty() || is_usable(&text)).then_some(text)
+        });
+        Some(text).filter(|text| !text.is_empty())
+    }
+
+    /// `on` or `off`.
+    pub(super) fn switch(&mut self, name: &str) -> bool {
+        self.parsed(name, "on or off", |text| match text.as_str() {
+            "on" => Some(true),
+            "off" => Some(false),
+            _ => None,
+        })
+    }
+
     pub(super) fn parsed<T: Default>(
         &mut self,
         name: &str,

@@ -4,13 +4,19 @@
 
 mod environment;
 
+use std::ops::RangeInclusive;
+
 use time::Duration;
 
 use self::environment::Environment;
 pub use self::environment::{ConfigError, Lookup};
 use crate::aws::mailer::MailerConfig;
+use crate::brand::{Brand, Color, Contact};
+use crate::locale::Locale;
+use crate::rules::api_url::ApiUrl;
 use crate::rules::code::CodeRules;
 use crate::rules::limits::Limits;
+use crate::rules::link::LinkTarget;
 use crate::rules::proof::ProofRules;
 use crate::rules::recipient::Recipient;
 
@@ -25,6 +31,9 @@ pub struct RequestCodeConfig {
     /// function can run, so that a request ends before the next one is charged. `REQUESTS_PER_SOURCE_PER_HOUR` and
     /// `REQUESTS_PER_SOURCE_PER_DAY`, 0 (off) to 100000.
     pub limits: Limits,
+    /// `VERIFICATION_LINK`, `on` or `off`, and `LINK_URL`, the app's universal link: an https URL without a query, or empty
+    /// for the service's own page.
+    pub link: LinkTarget,
     /// Who sends the emails.
     pub mailer: MailerConfig,
 }
@@ -35,9 +44,13 @@ pub struct VerifyCodeConfig {
     /// What both functions share.
     pub shared: SharedConfig,
     /// `PROOF_AUDIENCE`, 1 to 256 characters without white space. `PROOF_LIFETIME_MINUTES`, 2 to 60: more than the time in
-    /// which a proof may be asked for again. `PROOF_ISSUER`, an https URL without a slash at its end, or empty for the
-    /// domain of each request.
+    /// which a proof may be asked for again.
     pub proof: ProofRules,
+    /// `VERIFICATION_LINK`, `on` or `off`: whether emails carry links.
+    pub has_links: bool,
+    /// `APP_RETURN_URL`: where the page leads when the address is verified. An https URL, or one of an app's own scheme,
+    /// without a fragment; or empty.
+    pub app_return_url: Option<String>,
 }
 
 /// The configuration that both functions share.
@@ -51,6 +64,12 @@ pub struct SharedConfig {
     pub code_digits: u8,
     /// `MAX_GUESSES`, 1 to 10: guesses that a challenge takes.
     pub max_guesses: usize,
+    /// `PROOF_ISSUER`: an https URL without a slash at its end, or empty for the domain of each request.
+    pub api_url: ApiUrl,
+    /// `DEFAULT_LOCALE`, the tag of a language that the service has: for those who want another.
+    pub default_locale: Locale,
+    /// `SENDER_NAME`, `BRAND_COLOR` and `SUPPORT_CONTACT`.
+    pub brand: Brand,
 }
 
 impl RequestCodeConfig {
@@ -72,14 +91,18 @@ impl RequestCodeConfig {
                 requests_per_hour: environment.number("REQUESTS_PER_SOURCE_PER_HOUR", 0..=100_000),
                 requests_per_day: environment.number("REQUESTS_PER_SOURCE_PER_DAY", 0..=100_000),
             },
+            link: match (
+                environment.switch("VERIFICATION_LINK"),
+                environment.optional("LINK_URL", "an https URL without a query", is_web_url),
+            ) {
+                (false, _) => LinkTarget::Off,
+                (true, None) => LinkTarget::Page,
+                (true, Some(url)) => LinkTarget::App(url),
+            },
             mailer: MailerConfig {
                 sender_address: environment.parsed("SENDER_ADDRESS", "an email address", |text| {
                     // Only checked, not normalised: SES compares the sender with its identities as it is written.
                     Recipient::parse(&text).is_ok().then_some(text)
-                }),
-                sender_name: environment.parsed("SENDER_NAME", "1 to 64 characters on one line", |text| {
-                    let usable = (1..=64).contains(&text.chars().count()) && !text.contains(char::is_control);
-                    usable.then_some(text)
                 }),
                 configuration_set: environment.text("CONFIGURATION_SET"),
             },
@@ -117,13 +140,14 @@ impl VerifyCodeConfig {
                         && !text.contains(|typed: char| typed.is_whitespace() || typed.is_control());
                     usable.then_some(text)
                 }),
-                issuer: environment.parsed(
-                    "PROOF_ISSUER",
-                    "an https URL without a slash at its end, or nothing",
-                    |text| (text.is_empty() || is_issuer(&text)).then(|| Some(text).filter(|text| !text.is_empty())),
-                ),
                 lifetime: Duration::minutes(environment.number("PROOF_LIFETIME_MINUTES", 2..=60)),
             },
+            has_links: environment.switch("VERIFICATION_LINK"),
+            app_return_url: environment.optional(
+                "APP_RETURN_URL",
+                "an https URL or one of an app's own scheme, without a fragment",
+                is_return_url,
+            ),
         };
         environment.finish(config)
     }
@@ -136,19 +160,86 @@ impl SharedConfig {
             secret_id: environment.text("SECRET_ID"),
             code_digits: environment.number("CODE_DIGITS", 4..=10),
             max_guesses: environment.number::<u8>("MAX_GUESSES", 1..=10).into(),
+            api_url: ApiUrl(environment.optional(
+                "PROOF_ISSUER",
+                "an https URL without a slash at its end",
+                is_api_url,
+            )),
+            default_locale: environment
+                .parsed("DEFAULT_LOCALE", &format!("one of {}", tags()), |text| {
+                    Locale::from_tag(&text).map(Some)
+                })
+                .unwrap_or(Locale::En),
+            brand: Brand {
+                name: environment.parsed("SENDER_NAME", "1 to 64 characters on one line", |text| {
+                    is_line(&text, 1..=64).then_some(text)
+                }),
+                color: environment.parsed("BRAND_COLOR", "a color such as #1d4ed8", |text| Color::parse(&text)),
+                support: environment.parsed("SUPPORT_CONTACT", "up to 128 characters on one line", |text| {
+                    is_line(&text, 0..=128).then(|| Contact::new(text))
+                }),
+            },
         }
     }
 }
 
+/// The tags of every language.
+fn tags() -> String {
+    let tags: Vec<_> = Locale::ALL.iter().map(|locale| locale.tag()).collect();
+    tags.join(", ")
+}
+
+fn is_line(text: &str, lengths: RangeInclusive<usize>) -> bool {
+    lengths.contains(&text.chars().count()) && !text.contains(char::is_control)
+}
+
+/// What begins the URLs of a service on this machine. Nothing else may be without TLS.
+const LOCAL: &str = "http://127.0.0.1:";
+
 /// Whether `/.well-known/jwks.json` can be appended, and nobody else can respond there: an https URL, or one on this machine.
-fn is_issuer(text: &str) -> bool {
-    let local = "http://127.0.0.1:";
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix(local));
-    rest.is_some_and(|rest| {
-        let host = rest.split('/').next().unwrap_or_default();
-        let odd = |typed: char| typed.is_whitespace() || typed.is_control() || "?#\"\\".contains(typed);
-        !host.is_empty() && !rest.ends_with('/') && !rest.contains(odd)
-    })
+fn is_api_url(text: &str) -> bool {
+    is_web_url(text) && !text.ends_with('/')
+}
+
+/// An https URL, or one on this machine, that a parameter can be appended to.
+fn is_web_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix(LOCAL));
+    rest.is_some_and(|rest| !rest.starts_with('/') && is_url_text(rest) && !rest.contains('?'))
+}
+
+/// A URL to which a fragment can be appended: of the web, or of an app's own scheme (RFC 3986, 3.1; RFC 8252, 7.1).
+fn is_return_url(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return false;
+    };
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_lowercase())
+        && scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+.-".contains(&byte));
+    // What a browser would not hand to an app.
+    let is_apps = ![
+        "http",
+        "javascript",
+        "data",
+        "file",
+        "blob",
+        "vbscript",
+        "about",
+        "ws",
+        "wss",
+        "ftp",
+    ]
+    .contains(&scheme);
+    let is_web = scheme == "https" && !rest.starts_with('/') && !rest.is_empty();
+    is_url_text(rest) && (is_web || (is_scheme && is_apps && scheme != "https") || text.starts_with(LOCAL))
+}
+
+/// Characters that mean nothing in an HTTP header, a policy, or a fragment. At least one of them.
+fn is_url_text(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~/?&=%:+@[]!$*()".contains(&byte))
 }
 
 #[cfg(test)]
@@ -171,6 +262,12 @@ mod tests {
             ("REQUESTS_PER_SOURCE_PER_DAY", "200"),
             ("SENDER_ADDRESS", "no-reply@example.com"),
             ("SENDER_NAME", "예시"),
+            ("BRAND_COLOR", "#1d4ed8"),
+            ("SUPPORT_CONTACT", "help@example.com"),
+            ("DEFAULT_LOCALE", "ko"),
+            ("VERIFICATION_LINK", "on"),
+            ("LINK_URL", ""),
+            ("APP_RETURN_URL", "com.example.app://verified"),
             ("CONFIGURATION_SET", "mails"),
             ("PROOF_AUDIENCE", "api.example.com"),
             ("PROOF_ISSUER", "https://example.com/verify"),
@@ -198,10 +295,22 @@ mod tests {
         assert_eq!(verify_code.shared, config.shared);
         let proof = ProofRules {
             audience: "api.example.com".to_owned(),
-            issuer: Some("https://example.com/verify".to_owned()),
             lifetime: Duration::seconds(600),
         };
         assert_eq!(verify_code.proof, proof);
+        assert_eq!(
+            config.shared.api_url,
+            ApiUrl(Some("https://example.com/verify".to_owned()))
+        );
+        assert_eq!(
+            (config.shared.default_locale, config.link),
+            (Locale::Ko, LinkTarget::Page)
+        );
+        assert!(verify_code.has_links);
+        assert_eq!(
+            verify_code.app_return_url.as_deref(),
+            Some("com.example.app://verified")
+        );
     }
 
     #[test]
@@ -239,6 +348,11 @@ mod tests {
             ("REQUESTS_PER_SOURCE_PER_DAY", "1.5"),
             ("SENDER_ADDRESS", "no-reply"),
             ("SENDER_NAME", "a\r\nBcc: b"),
+            ("BRAND_COLOR", "blue"),
+            ("SUPPORT_CONTACT", "a\nb"),
+            ("DEFAULT_LOCALE", "tlh"),
+            ("VERIFICATION_LINK", "true"),
+            ("LINK_URL", "https://app.example.com/?a=b"),
             ("CONFIGURATION_SET", ""),
         ] {
             for value in [Some(wrong), None] {
@@ -270,6 +384,49 @@ mod tests {
     }
 
     #[test]
+    fn the_app_is_returned_to_by_a_url_of_its_own() {
+        for (url, usable) in [
+            ("", true),
+            ("https://app.example.com/verified", true),
+            ("https://app.example.com", true),
+            ("http://127.0.0.1:8080/verified", true),
+            ("com.example.app://verified", true),
+            ("exampleapp://verify/done?from=mail", true),
+            ("http://app.example.com", false),
+            ("https://", false),
+            ("https:///verified", false),
+            ("https://app.example.com/#a", false),
+            ("https://app.example.com; script-src *", false),
+            ("javascript://%0aalert(1)", false),
+            ("data://text", false),
+            ("com.example.app:", false),
+            ("com.example.app://", false),
+            ("COM://verified", false),
+            ("한국://verified", false),
+        ] {
+            let config = VerifyCodeConfig::read(&environment(&[("APP_RETURN_URL", Some(url))]));
+            assert_eq!(config.is_ok(), usable, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_link_leads_to_the_page_to_the_app_or_nowhere() {
+        for (switch, url, target) in [
+            ("off", "https://app.example.com/verify", LinkTarget::Off),
+            ("on", "", LinkTarget::Page),
+            (
+                "on",
+                "https://app.example.com/verify",
+                LinkTarget::App("https://app.example.com/verify".to_owned()),
+            ),
+        ] {
+            let changes = [("VERIFICATION_LINK", Some(switch)), ("LINK_URL", Some(url))];
+            let config = RequestCodeConfig::read(&environment(&changes)).expect("a usable environment");
+            assert_eq!(config.link, target);
+        }
+    }
+
+    #[test]
     fn every_variable_of_the_proof_is_checked() {
         for (name, wrong) in [
             ("PROOF_AUDIENCE", &["", "two words"][..]),
@@ -297,6 +454,6 @@ mod tests {
     #[test]
     fn the_issuer_may_be_left_to_the_request() {
         let config = VerifyCodeConfig::read(&environment(&[("PROOF_ISSUER", Some(""))])).expect("a usable environment");
-        assert_eq!(config.proof.issuer, None);
+        assert_eq!(config.shared.api_url, ApiUrl(None));
     }
 }

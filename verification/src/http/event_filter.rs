@@ -7,6 +7,8 @@ use lambda_http::request::LambdaRequest;
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::{Map, Value, json};
 
+use crate::rules::link;
+
 /// The headers that the service reads.
 const HEADERS: [&str; 2] = ["accept-language", "content-type"];
 
@@ -37,6 +39,7 @@ fn reduced(event: &Value) -> Value {
     json!({
         "version": member("/version"),
         "rawPath": member("/rawPath"),
+        "rawQueryString": member("/rawQueryString").and_then(Value::as_str).map(read_query),
         "headers": member("/headers").and_then(Value::as_object).map(read_headers),
         "body": member("/body"),
         "isBase64Encoded": member("/isBase64Encoded").and_then(Value::as_bool).unwrap_or_default(),
@@ -51,6 +54,14 @@ fn reduced(event: &Value) -> Value {
             },
         },
     })
+}
+
+/// The parameters of a query that the service reads.
+fn read_query(query: &str) -> String {
+    let read = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == link::PARAMETER);
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(read)
+        .finish()
 }
 
 fn read_headers(headers: &Map<String, Value>) -> Map<String, Value> {

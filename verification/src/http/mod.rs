@@ -5,11 +5,13 @@
 //! * [`request`]: what a caller sent, read and checked.
 //! * [`response`]: what a caller gets when a request succeeds.
 //! * [`problem`]: what a caller gets when it does not.
+//! * [`html`]: what a person gets who follows the link of an email.
 //!
-//! Only the last two know the API's status codes. They also log the outcome of each request, except `mailed`, which
+//! Only the last three know the API's status codes. `response` and `problem` also log the outcome of each request, except `mailed`, which
 //! request-code logs when SES has taken the email. A caller's malformed request is not logged.
 
 pub mod event_filter;
+pub mod html;
 pub mod problem;
 pub mod request;
 pub mod response;

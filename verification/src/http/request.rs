@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::problem::Problem;
 use crate::rules::challenge_id::ChallengeId;
 use crate::rules::code::Code;
+use crate::rules::link;
 use crate::rules::recipient::Recipient;
 use crate::rules::source::Source;
 
@@ -81,6 +82,15 @@ impl JsonBody {
         code.map_err(|_| Problem::malformed(format!("code is not {digits} digits")))
     }
 
+    /// `link`, if there is one: the parameter of a link in an email.
+    ///
+    /// # Errors
+    ///
+    /// A [`Problem`] when it is no string.
+    pub fn link(&self) -> Result<Option<&str>, Problem> {
+        self.optional(link::PARAMETER)
+    }
+
     /// `locale`, if there is one.
     ///
     /// # Errors
@@ -116,6 +126,29 @@ pub fn require(allowed: Method, request: &Request) -> Result<(), Problem> {
     } else {
         Err(Problem::MethodNotAllowed { allowed })
     }
+}
+
+/// The link's parameter in the query of a GET. None when there is none, or several.
+#[must_use]
+pub fn link_in_query(request: &Request) -> Option<String> {
+    let query = request.query_string_parameters_ref()?.all(link::PARAMETER)?;
+    match *query {
+        [sealed] => Some(sealed.to_owned()),
+        _ => None,
+    }
+}
+
+/// The link's parameter in the form of a POST, as a browser sends it (WHATWG URL, 5.2). None when there is none, or several.
+#[must_use]
+pub fn link_in_form(request: &Request) -> Option<String> {
+    let body = request.body();
+    if body.len() > MAX_BODY_BYTES {
+        return None;
+    }
+    let mut links = form_urlencoded::parse(body)
+        .filter(|(name, _)| name == link::PARAMETER)
+        .map(|(_, sealed)| sealed.into_owned());
+    links.next().filter(|_| links.next().is_none())
 }
 
 /// The domain of the API that the request came to. API Gateway sets it, not the caller.

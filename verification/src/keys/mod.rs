@@ -1,10 +1,12 @@
 //! Every key of the service, derived from its one secret.
 //!
 //! * [`proof_key`]: the key that signs proofs, and its public half.
+//! * `seal_key`: the key that seals what stands in a link.
 //! * [`key_ring`]: which version of the secret counts when, while it is rotated.
 
 pub mod key_ring;
 pub mod proof_key;
+pub mod seal_key;
 
 use std::fmt;
 
@@ -14,6 +16,7 @@ use hmac::{Hmac, KeyInit, Mac as _};
 use sha2::Sha256;
 
 use self::proof_key::{NoProofKey, ProofKey};
+use self::seal_key::SealKey;
 
 /// The fewest bytes of a secret: the strength of the HMACs keyed by it (NIST SP 800-107r1, 5.3.4).
 pub const MIN_SECRET_BYTES: usize = 32;
@@ -27,6 +30,8 @@ pub struct Keys {
     pub(crate) digest: MacKey,
     /// Names the items of the table.
     pub(crate) item_name: MacKey,
+    /// Seals links.
+    pub(crate) link: SealKey,
     proof: ProofKey,
 }
 
@@ -57,6 +62,7 @@ impl Keys {
             code: MacKey(expand(&secret, "code")),
             digest: MacKey(expand(&secret, "digest")),
             item_name: MacKey(expand(&secret, "table")),
+            link: SealKey::new(&expand(&secret, "link")),
             proof: ProofKey::from_candidates(candidates)?,
         })
     }

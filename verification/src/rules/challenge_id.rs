@@ -69,6 +69,12 @@ impl<'a> ChallengeRef<'a> {
         self.id
     }
 
+    /// The keys that it was opened under.
+    #[must_use]
+    pub const fn keys(self) -> &'a Keys {
+        self.keys
+    }
+
     /// The name of the challenge's item. The recipient is part of it, so the same id with another address is another item.
     pub(crate) fn item_name(self) -> String {
         let fields = [self.recipient.as_bytes(), self.id.0.as_bytes()];

@@ -13,9 +13,12 @@
 //! * [`limits`]: how many emails and requests there may be, and when the next one may follow.
 //! * [`repeat`]: what a source has sent to a mailbox, and which repeats of a request need no second email.
 //! * [`guess`]: what follows from a submitted code.
+//! * [`api_url`]: the URL under which the outside reaches the API.
+//! * [`link`]: the link in an email, which is as good as the code.
 //! * [`proof`]: what a right code is worth, a signed token that any backend can verify.
 //! * [`condition`]: how a conditional write ended.
 
+pub mod api_url;
 pub mod challenge;
 pub mod challenge_id;
 pub mod challenge_to_mail;
@@ -24,9 +27,9 @@ pub mod code;
 pub mod condition;
 pub mod guess;
 pub mod limits;
+pub mod link;
 pub mod mailbox;
 pub mod proof;
 pub mod recipient;
 pub mod repeat;
-
 pub mod source;

@@ -1,7 +1,5 @@
 //! The proof that a right code is worth: a signed JWT (RFC 7519) that any backend verifies without calling the service.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 use time::{Duration, UtcDateTime};
 
@@ -9,13 +7,11 @@ use crate::keys::proof_key::{ProofKey, SigningError};
 use crate::rules::challenge_id::ChallengeId;
 use crate::rules::recipient::Recipient;
 
-/// Who issues proofs, for whom, and for how long.
+/// For whom proofs are, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProofRules {
     /// `aud`: the backend that accepts them.
     pub audience: String,
-    /// `iss`. None for the domain that a request came to.
-    pub issuer: Option<String>,
     /// How long a proof lives.
     pub lifetime: Duration,
 }
@@ -53,20 +49,6 @@ struct Claims<'a> {
     jti: &'a str,
     iat: i64,
     exp: i64,
-}
-
-impl ProofRules {
-    /// `iss`: the URL of the API, to which `/.well-known/jwks.json` can be appended.
-    ///
-    /// `domain` is the domain that the request came to. It is used when no issuer is configured. Returns none when both are
-    /// missing.
-    #[must_use]
-    pub fn issuer(&self, domain: Option<&str>) -> Option<Cow<'_, str>> {
-        match &self.issuer {
-            Some(issuer) => Some(issuer.into()),
-            None => domain.map(|domain| format!("https://{domain}").into()),
-        }
-    }
 }
 
 impl Proof {
@@ -119,10 +101,9 @@ mod tests {
         UtcDateTime::from_unix_timestamp(seconds).expect("a time")
     }
 
-    fn rules(issuer: Option<&str>) -> ProofRules {
+    fn rules() -> ProofRules {
         ProofRules {
             audience: "api.example.com".to_owned(),
-            issuer: issuer.map(ToOwned::to_owned),
             lifetime: Duration::minutes(10),
         }
     }
@@ -134,7 +115,7 @@ mod tests {
             proof_id: "an id".to_owned(),
             verified_at: at(verified_at),
         };
-        Proof::sign(key, &rules(None), ISSUER, &redemption).expect("a proof")
+        Proof::sign(key, &rules(), ISSUER, &redemption).expect("a proof")
     }
 
     fn part(token: &str, index: usize) -> Value {
@@ -172,19 +153,5 @@ mod tests {
         assert_eq!(sign(&key(1), NOW).token, sign(&key(1), NOW).token);
         assert_ne!(sign(&key(1), NOW).token, sign(&key(1), NOW + 1).token);
         assert_ne!(sign(&key(1), NOW).token, sign(&key(2), NOW).token);
-    }
-
-    #[test]
-    fn the_issuer_is_configured_or_the_domain() {
-        assert_eq!(
-            rules(Some(ISSUER)).issuer(Some("abc.example.com")).as_deref(),
-            Some(ISSUER)
-        );
-        let of_domain = rules(None);
-        assert_eq!(
-            of_domain.issuer(Some("abc.example.com")).as_deref(),
-            Some("https://abc.example.com")
-        );
-        assert_eq!(of_domain.issuer(None), None);
     }
 }

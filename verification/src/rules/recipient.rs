@@ -60,6 +60,14 @@ impl Recipient {
         &self.0
     }
 
+    /// The address with its local part hidden but for the first character. For a page that its owner sees.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
+        let first = local.chars().next().filter(|_| local.len() > 1);
+        format!("{}•••@{domain}", first.map(String::from).unwrap_or_default())
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
@@ -142,6 +150,16 @@ mod tests {
             &long_domain,
         ] {
             assert_eq!(normalised(typed), Err(InvalidEmail), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn a_masked_address_shows_its_domain_and_one_character() {
+        for (typed, masked) in [
+            ("kim@example.com", "k•••@example.com"),
+            ("k@example.com", "•••@example.com"),
+        ] {
+            assert_eq!(Recipient::parse(typed).expect("an address").masked(), masked);
         }
     }
 

@@ -1,0 +1,147 @@
+//! The link of an email.
+//!
+//! `GET /verify` shows a page with a button and changes nothing, so no mail scanner uses the link up. `POST /verify` is the
+//! button. An app that opens the link itself hands it in at `POST /verify-code`.
+
+use lambda_http::http::Method;
+use lambda_http::{Body, Request, Response};
+use time::UtcDateTime;
+use verification::aws::secret::SecretError;
+use verification::http::problem::Problem;
+use verification::http::response::Success;
+use verification::http::{html, request, response};
+use verification::keys::key_ring::KeyRing;
+use verification::locale::Locale;
+use verification::page::Page;
+use verification::rules::link::Link;
+
+use crate::VerifyCode;
+use crate::judge::Attempt;
+
+impl VerifyCode {
+    /// Whether emails carry links.
+    pub(crate) const fn has_links(&self) -> bool {
+        self.config.has_links
+    }
+
+    /// The attempt that a link is, as an app hands it in.
+    pub(crate) async fn attempt_by_link(&self, sealed: &str, now: UtcDateTime) -> Result<Attempt, Problem> {
+        match self.open(sealed, now).await {
+            Ok(Some(link)) => attempt(link, now),
+            Ok(None) => Err(Problem::malformed(
+                "link is not one of this service, or not a whole one",
+            )),
+            Err(error) => Err(Problem::internal(error)),
+        }
+    }
+
+    /// `GET /verify` and `POST /verify`: a page for the person who followed the link.
+    pub(crate) async fn page(&self, request: &Request, now: UtcDateTime) -> Response<Body> {
+        let shared = &self.config.shared;
+        let preferred = Locale::choose(None, request::accept_language(request), shared.default_locale);
+        if !self.has_links() {
+            return html::not_found(preferred, &shared.brand);
+        }
+        let is_button = *request.method() == Method::POST;
+        let sealed = match *request.method() {
+            Method::GET => request::link_in_query(request),
+            Method::POST => request::link_in_form(request),
+            _ => return response::respond(Err(Problem::MethodNotAllowed { allowed: Method::GET }), request),
+        };
+        let sealed = sealed.unwrap_or_default();
+        match self.open(&sealed, now).await {
+            Ok(Some(link)) if is_button => self.press(link, request, now).await,
+            Ok(Some(link)) => self.ask(&link, sealed, now),
+            Ok(None) => self.show(&Page::Wrong, preferred),
+            Err(error) => self.show_outcome(Err(Problem::internal(error)), request, &Page::Failed, preferred),
+        }
+    }
+
+    /// Asks whether to verify the address. Reads nothing but the link itself.
+    fn ask(&self, link: &Link, sealed: String, now: UtcDateTime) -> Response<Body> {
+        let page = if link.is_expired(now) {
+            Page::Expired
+        } else {
+            Page::Ask {
+                address: link.recipient.masked(),
+                link: sealed,
+                opens_app: self.config.app_return_url.is_some(),
+            }
+        };
+        self.show(&page, link.locale)
+    }
+
+    /// Verifies the address.
+    async fn press(&self, link: Link, request: &Request, now: UtcDateTime) -> Response<Body> {
+        let (locale, address, is_expired) = (link.locale, link.recipient.masked(), link.is_expired(now));
+        let outcome = match attempt(link, now) {
+            Ok(attempt) => self.verify(attempt, request, now).await,
+            Err(problem) => Err(problem),
+        };
+        let page = match &outcome {
+            Ok(Success::Verified { token, .. }) => {
+                if let Some(url) = &self.config.app_return_url {
+                    let to_app = html::to_app(url, token);
+                    let _ = response::respond(outcome, request);
+                    return to_app;
+                }
+                Page::Done { address }
+            }
+            Err(Problem::CodeExpired { .. } | Problem::InvalidCode { .. }) if is_expired => Page::Expired,
+            Err(Problem::CodeExpired { .. } | Problem::InvalidCode { .. }) => Page::Used,
+            _ => Page::Failed,
+        };
+        self.show_outcome(outcome, request, &page, locale)
+    }
+
+    /// Logs an outcome as it is logged for an app, and responds with a page in place of its JSON.
+    fn show_outcome(
+        &self,
+        outcome: Result<Success, Problem>,
+        request: &Request,
+        page: &Page,
+        locale: Locale,
+    ) -> Response<Body> {
+        let _ = response::respond(outcome, request);
+        self.show(page, locale)
+    }
+
+    fn show(&self, page: &Page, locale: Locale) -> Response<Body> {
+        html::page(
+            page,
+            locale,
+            &self.config.shared.brand,
+            self.config.app_return_url.as_deref(),
+        )
+    }
+
+    /// Opens a link under the accepted keys, and under a newer key ring if none of them fits.
+    async fn open(&self, sealed: &str, now: UtcDateTime) -> Result<Option<Link>, SecretError> {
+        let opened = |key_ring: &KeyRing| key_ring.accepted(now).find_map(|keys| Link::open(keys, sealed));
+        let key_ring = self.secret.key_ring(now).await;
+        if sealed.is_empty() {
+            return Ok(None);
+        }
+        match opened(&key_ring) {
+            Some(link) => Ok(Some(link)),
+            None => Ok(self
+                .secret
+                .refresh_after_miss(&key_ring, now)
+                .await?
+                .and_then(|newer| opened(&newer))),
+        }
+    }
+}
+
+/// The attempt that a link is. A link whose challenge is long gone is none: its id may name another challenge by now.
+fn attempt(link: Link, now: UtcDateTime) -> Result<Attempt, Problem> {
+    if link.is_forgotten(now) {
+        let challenge_id = link.challenge_id;
+        return Err(Problem::CodeExpired { challenge_id });
+    }
+    Ok(Attempt {
+        recipient: link.recipient,
+        challenge_id: link.challenge_id,
+        code: link.code,
+    })
+}

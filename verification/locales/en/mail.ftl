@@ -1,0 +1,30 @@
+# What the email says.
+#
+# $code     the digits
+# $minutes  how many minutes they still work
+# $sender   the app's name
+
+# Begins with the code, because a notification shows only the first words.
+subject = { $code } is your { $sender } code
+# The subject without the code.
+title = Your { $sender } code
+# The inbox shows this behind the subject, after the code.
+preview = is your verification code. It works for { $minutes ->
+    [one] { $minutes } minute
+   *[other] { $minutes } minutes
+}.
+purpose = Enter this code in the app to verify your email address:
+validity = It works for { $minutes ->
+    [one] { $minutes } minute
+   *[other] { $minutes } minutes
+}, and only once.
+# Only where the email has a link as well. Comes before the button.
+or-link = Or verify it with one tap:
+# On the button.
+link = Verify email address
+secrecy = Never share this code with anyone. Our staff will never ask for it by phone or message.
+unasked = If you did not ask for it, you can ignore this email. Nothing happens without the code.
+unasked-with-link = If you did not ask for it, ignore this email and do not use its link. Nothing happens without the code or the link.
+automatic = This email was sent automatically. Please do not reply.
+# Comes before the support contact.
+support = Questions?

@@ -1,0 +1,2 @@
+direction = ltr
+line-breaks = keep-all

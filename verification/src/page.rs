@@ -1,0 +1,108 @@
+//! The page behind the link of an email: its HTML, from the template and the texts of its language.
+
+use askama::Template;
+
+use crate::brand::Brand;
+use crate::locale::{LanguageTexts, Locale, PageTexts};
+
+/// What a page says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// Asks the person to verify their address, with one button.
+    Ask {
+        /// The address, masked.
+        address: String,
+        /// The link's parameter, which the button sends.
+        link: String,
+        /// Whether the app opens afterwards.
+        opens_app: bool,
+    },
+    /// The address is verified.
+    Done {
+        /// The address, masked.
+        address: String,
+    },
+    /// Not a link of this service, or only a part of one.
+    Wrong,
+    /// The link's challenge has expired.
+    Expired,
+    /// The link's challenge has been used, or its guesses are gone.
+    Used,
+    /// Something failed on the service's side.
+    Failed,
+}
+
+/// A page as a browser gets it.
+pub struct Written {
+    /// The whole page.
+    pub html: String,
+    /// What stands between its style tags. A Content-Security-Policy names its hash.
+    pub style: String,
+}
+
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Html<'a> {
+    texts: PageTexts<'a>,
+    language: LanguageTexts,
+    brand: &'a Brand,
+    style: &'a str,
+    title: String,
+    body: Vec<String>,
+    link: Option<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "page.css", escape = "none")]
+struct Style<'a> {
+    language: LanguageTexts,
+    brand: &'a Brand,
+}
+
+impl Page {
+    /// Writes the page in a language and in the name of a brand.
+    ///
+    /// # Errors
+    ///
+    /// Those of the templates. They are checked when they are compiled, and none is known.
+    pub fn write(&self, locale: Locale, brand: &Brand) -> Result<Written, askama::Error> {
+        let sender = brand.isolated_name();
+        let address = match self {
+            Self::Ask { address, .. } | Self::Done { address } => address,
+            _ => "",
+        };
+        let texts = PageTexts {
+            locale,
+            address,
+            sender: &sender,
+        };
+        let (title, body) = match self {
+            Self::Ask { opens_app: true, .. } => (texts.ask_title(), vec![texts.ask(), texts.then_app_opens()]),
+            Self::Ask { .. } => (texts.ask_title(), vec![texts.ask(), texts.then_return()]),
+            Self::Done { .. } => (texts.done_title(), vec![texts.done()]),
+            Self::Wrong => (texts.wrong_title(), vec![texts.wrong()]),
+            Self::Expired => (texts.expired_title(), vec![texts.expired()]),
+            Self::Used => (texts.used_title(), vec![texts.used()]),
+            Self::Failed => (texts.failed_title(), vec![texts.failed()]),
+        };
+        let language = LanguageTexts { locale };
+        let style = Style { language, brand }.render()?;
+        let link = match self {
+            Self::Ask { link, .. } => Some(link.as_str()),
+            _ => None,
+        };
+        let html = Html {
+            texts,
+            language,
+            brand,
+            style: &style,
+            title,
+            body,
+            link,
+        };
+        Ok(Written {
+            html: html.render()?,
+            style,
+        })
+    }
+}

@@ -1,0 +1,121 @@
+//! The link in an email: one parameter that is as good as the code.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use time::UtcDateTime;
+
+use crate::keys::Keys;
+use crate::keys::seal_key::NotSealed;
+use crate::locale::Locale;
+use crate::rules::api_url::ApiUrl;
+use crate::rules::challenge_id::ChallengeId;
+use crate::rules::charge::ChargeId;
+use crate::rules::code::Code;
+use crate::rules::guess::REPEATABLE_FOR;
+use crate::rules::recipient::Recipient;
+
+/// The path of the page behind the link, below the URL of the API.
+pub const PAGE_PATH: &str = "/verify";
+/// The name of the link's only parameter, in its query, in the page's form, and in the body of `POST /verify-code`.
+pub const PARAMETER: &str = "link";
+
+/// Where the link in an email leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkTarget {
+    /// Emails carry no link.
+    Off,
+    /// To the service's own page.
+    Page,
+    /// To the app: its universal link, an https URL without a query.
+    App(String),
+}
+
+/// What a link carries.
+pub struct Link {
+    /// Whose address it verifies.
+    pub recipient: Recipient,
+    /// The challenge.
+    pub challenge_id: ChallengeId,
+    /// Its code.
+    pub code: Code,
+    /// When the challenge expires.
+    pub expires_at: UtcDateTime,
+    /// The language of the email, and so of the page.
+    pub locale: Locale,
+}
+
+/// The plaintext of the parameter: a JSON array of address, challenge id, code, expiry (epoch seconds), language tag.
+#[derive(Serialize, Deserialize)]
+struct Plaintext<'a>(Cow<'a, str>, Cow<'a, str>, Cow<'a, str>, i64, Cow<'a, str>);
+
+/// A link could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// Its content could not be written.
+    #[error("the link cannot be written: {0}")]
+    Unwritten(#[from] serde_json::Error),
+    /// Its content could not be sealed.
+    #[error(transparent)]
+    NotSealed(#[from] NotSealed),
+}
+
+impl LinkTarget {
+    /// The URL of the link with this parameter, in an email for which a request came to `domain`. None where emails carry no
+    /// link, and when the URL of the API is not known.
+    #[must_use]
+    pub fn url(&self, api_url: &ApiUrl, domain: Option<&str>, sealed: &str) -> Option<String> {
+        let base = match self {
+            Self::Off => return None,
+            Self::Page => format!("{}{PAGE_PATH}", api_url.at(domain)?),
+            Self::App(url) => url.clone(),
+        };
+        Some(format!("{base}?{PARAMETER}={sealed}"))
+    }
+}
+
+impl Link {
+    /// The link's parameter. `charge` is the charge for the email: it is random and no other email has it, so it is the nonce.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError`], of which none is known to happen.
+    pub fn seal(&self, keys: &Keys, charge: ChargeId) -> Result<String, LinkError> {
+        let plaintext = Plaintext(
+            self.recipient.as_str().into(),
+            self.challenge_id.to_string().into(),
+            self.code.as_str().into(),
+            self.expires_at.unix_timestamp(),
+            self.locale.tag().into(),
+        );
+        let plaintext = serde_json::to_vec(&plaintext)?;
+        Ok(keys.link.seal(charge.as_uuid().into_bytes(), &plaintext)?)
+    }
+
+    /// Opens a parameter. None unless it was sealed under these keys, and nobody changed it.
+    #[must_use]
+    pub fn open(keys: &Keys, sealed: &str) -> Option<Self> {
+        let plaintext = keys.link.open(sealed)?;
+        let Plaintext(recipient, challenge_id, code, expires_at, tag) = serde_json::from_slice(&plaintext).ok()?;
+        Some(Self {
+            recipient: Recipient::parse(&recipient).ok()?,
+            challenge_id: ChallengeId::parse(&challenge_id).ok()?,
+            // As many digits as it was made with, whatever is configured now.
+            code: Code::parse(&code, u8::try_from(code.len()).ok()?).ok()?,
+            expires_at: UtcDateTime::from_unix_timestamp(expires_at).ok()?,
+            locale: Locale::from_tag(&tag)?,
+        })
+    }
+
+    /// Whether its challenge has expired at `now`.
+    #[must_use]
+    pub fn is_expired(&self, now: UtcDateTime) -> bool {
+        now >= self.expires_at
+    }
+
+    /// Whether no use of it can have been in time, not even as a repeat.
+    #[must_use]
+    pub fn is_forgotten(&self, now: UtcDateTime) -> bool {
+        now > self.expires_at + REPEATABLE_FOR
+    }
+}
