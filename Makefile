@@ -1,12 +1,14 @@
-.PHONY: help run test simulate lint smoke e2e setup
+.PHONY: help run test simulate lint smoke e2e browser screenshots setup setup-browser
 
 help:
-	@echo "make run       run the service on this machine, with a local AWS and an inbox"
-	@echo "make test      run the tests"
-	@echo "make simulate  let strangers ask for people's codes for a day, and count; SEED=7 for another day"
-	@echo "make lint      check format, code, documentation and template"
-	@echo "make smoke     run the service and use it once, from the request to the proof"
-	@echo "make e2e       build and deploy with SAM to a local AWS that enforces IAM, and test the stack"
+	@echo "make run          run the service on this machine, with a local AWS and an inbox"
+	@echo "make test         run the tests"
+	@echo "make simulate     let strangers ask for people's codes for a day, and count; SEED=7 for another day"
+	@echo "make lint         check format, code, documentation and template"
+	@echo "make smoke        run the service and use it once, from the request to the proof"
+	@echo "make browser      follow the link of a mail in a real browser, and check every page"
+	@echo "make screenshots  draw every mail and page into docs/images, in each language and width"
+	@echo "make e2e          build and deploy with SAM to a local AWS that enforces IAM, and test the stack"
 
 run: setup
 	@.venv/bin/python -m local.run
@@ -21,8 +23,8 @@ lint: setup
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --document-private-items
-	.venv/bin/ruff check local tests/api
-	.venv/bin/ruff format --check local tests/api
+	.venv/bin/ruff check local tests
+	.venv/bin/ruff format --check local tests
 	cargo build --locked --bins
 	.venv/bin/python -m local.lint_template
 
@@ -32,5 +34,14 @@ e2e: setup
 smoke: setup
 	@.venv/bin/python -m local.smoke
 
+browser: setup-browser
+	@.venv/bin/python -m local.browser
+
+screenshots: setup-browser
+	@.venv/bin/python -m local.screenshots
+
 setup:
 	@local/setup.sh
+
+setup-browser:
+	@local/setup.sh browser

@@ -234,7 +234,7 @@ def test_the_stack():
     api, inbox = Api(api_url), Inbox(SERVICE.inbox)
     check_default_issuer(ids, api, inbox)
     # The domain of the local API has no address here, so backends could not fetch its keys.
-    SERVICE.deploy(BUILT / "template.yaml", **PARAMETERS, ProofIssuer=api_url)
+    SERVICE.deploy(BUILT / "template.yaml", **PARAMETERS, ProofIssuer=api_url, VerificationLink="on")
     run_suite(ids, api_url)
     rotate(ids, api, inbox)
     prove_permissions(ids, api)

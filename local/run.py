@@ -45,7 +45,8 @@ def main():
     def work():
         service.build()
         service.start_aws_and_inbox()
-        service.deploy(ProofIssuer=service.api)
+        # With the link, to be seen; the default is without.
+        service.deploy(ProofIssuer=service.api, VerificationLink="on")
         service.serve()
         describe(service)
         with contextlib.suppress(KeyboardInterrupt):  # That is how it is meant to end.

@@ -171,8 +171,8 @@ class Service:
         if done.returncode:
             raise Failure(f"`sam deploy` failed.{self._tail('deploy', 40)}")
 
-    def serve(self):
-        """Runs both functions with the environment that the template gives them."""
+    def serve(self, log=None):
+        """Runs both functions with the environment that the template gives them. They log to the terminal or a file."""
         variables = self._functions_environment()
         lines = [f'{name}="{value}"\n' for name, value in sorted(variables.items())]
         (self.state / "env").write_text("".join(lines))
@@ -181,10 +181,15 @@ class Service:
             "functions",
             [TOOLS / "cargo-lambda", "lambda", "watch", "--invoke-address", "127.0.0.1"]
             + ["--invoke-port", self.ports.api, "--env-file", self.state / "env", "--disable-cors"],
+            log=log,
         )
         # Any response will do; the first request starts the function.
         for path in ("request-code", "verify-code"):
             self._wait_for("functions", lambda path=path: responds(f"{self.api}/{path}", b"{}"))
+
+    def stop(self, name):
+        """Stops one of the processes."""
+        self._stop_process(self.processes.pop(name))
 
     def check(self):
         """Fails if something stopped by itself."""
@@ -228,14 +233,18 @@ class Service:
 
     def _stop(self):
         for process in reversed(self.processes.values()):
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-                if process.poll() is not None:
-                    break
-                os.killpg(process.pid, number)
-                try:
-                    process.wait(5)
-                except subprocess.TimeoutExpired:
-                    continue
+            self._stop_process(process)
+
+    @staticmethod
+    def _stop_process(process):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            if process.poll() is not None:
+                break
+            os.killpg(process.pid, number)
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                continue
 
     def _tail(self, log, lines=15):
         """The end of a log, to be shown when something went wrong."""

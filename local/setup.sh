@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes the virtual environment with the tools of requirements.txt and the npm packages of package.json, once.
+# Makes the virtual environment with the tools of requirements.txt and the npm packages of package.json, once. With the
+# argument `browser` it also holds those of requirements-browser.txt.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -18,14 +19,18 @@ wanted() {
     cat local/requirements.txt local/package.json
 }
 
-if wanted | cmp -s - .venv/installed.txt; then
-    exit 0
+if ! wanted | cmp -s - .venv/installed.txt; then
+    echo "Setting up the tools in .venv (a minute, once) …"
+    rm -rf .venv
+    python3 -m venv .venv
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement local/requirements.txt
+    mkdir .venv/npm
+    cp local/package.json .venv/npm
+    PATH="$PWD/.venv/bin:$PATH" npm install --prefix .venv/npm --ignore-scripts --no-audit --no-fund --no-package-lock --loglevel=error >/dev/null
+    wanted >.venv/installed.txt
 fi
-echo "Setting up the tools in .venv (a minute, once) …"
-rm -rf .venv
-python3 -m venv .venv
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement local/requirements.txt
-mkdir .venv/npm
-cp local/package.json .venv/npm
-PATH="$PWD/.venv/bin:$PATH" npm install --prefix .venv/npm --ignore-scripts --no-audit --no-fund --no-package-lock --loglevel=error >/dev/null
-wanted >.venv/installed.txt
+
+if [ "${1-}" = browser ] && ! cmp -s local/requirements-browser.txt .venv/installed-browser.txt; then
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement local/requirements-browser.txt
+    cp local/requirements-browser.txt .venv/installed-browser.txt
+fi

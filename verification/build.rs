@@ -178,7 +178,10 @@ impl<'a> File<'a> {
     fn variable(&mut self, key: &str, id: &Identifier<&str>) -> String {
         let name = id.name;
         if !self.variables.contains(&name) {
-            self.fault(key, &format!("has ${name}; here are only {:?}", self.variables));
+            self.fault(
+                key,
+                &format!("has ${name}; here are only these: {}", self.variables.join(", ")),
+            );
         }
         if name == NUMBER {
             format!("text.push_str(&self.{name}.to_string());\n")

@@ -14,7 +14,8 @@ class Response:
         self.status = response.status
         self.headers = {name.lower(): value for name, value in response.headers.items()}
         self.text = response.read().decode()
-        self.body = json.loads(self.text)
+        # A page is no JSON.
+        self.body = None if self.headers.get("content-type", "").startswith("text/html") else json.loads(self.text)
 
     def problem(self):
         """Status and last part of the problem's type, such as `401 code-expired`."""

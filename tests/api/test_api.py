@@ -1,5 +1,6 @@
 """The API as an app sees it. Speaks only HTTP, so that it can be pointed at any stack."""
 
+import re
 import time
 import uuid
 
@@ -107,3 +108,24 @@ def test_other_bad_input_has_its_own_problem(api):
 def test_odd_headers_are_survived(api):
     for headers in ({"x_forwarded_proto": "!!"}, {"accept_language": "ko;q=nan"}, {"x_forwarded_for": "' OR 1"}):
         assert api.post("verify-code", {}, **headers).problem() == "400 malformed-request"
+
+
+def test_the_link_of_the_email_verifies_by_its_button_alone(api, inbox, address):
+    asked = api.request_code(address, locale="ko")
+    (mail,) = inbox.mails(address)
+    link = re.search(r"/verify\?link=(\S+)", mail["plain"])
+    if link is None:  # VerificationLink is off.
+        assert api.get("verify?link=a").status == 404
+        return
+    for _ in range(20):
+        page = api.get(f"verify?link={link[1]}")
+        assert (page.status, page.headers["cache-control"]) == (200, "no-store")
+        assert address not in page.text and f"{address[0]}•••@example.com" in page.text
+    cut = api.get(f"verify?link={link[1][:-1]}")
+    assert (cut.status, cut.headers["content-type"]) == (400, "text/html; charset=utf-8")
+    form = f"link={link[1]}".encode()
+    pressed = api.post("verify", form, content_type="application/x-www-form-urlencoded")
+    assert (pressed.status, "인증되었습니다" in pressed.text) == (200, True)
+    handed_in = api.post("verify-code", {"link": link[1]})
+    typed = api.verify_code(address, asked.body["challenge_id"], inbox.code(address))
+    assert (handed_in.status, handed_in.body["token"]) == (200, typed.body["token"])

@@ -24,11 +24,16 @@ const EVENTS: &[(&str, &str)] = &[
     ("verify-code-invalid-email", "422 invalid-email"),
     ("verify-code-jwks", "200"),
     ("verify-code-jwks-post", "405 about:blank"),
+    ("verify-code-link", "200"),
     ("verify-code-no-id", "400 malformed-request"),
     ("verify-code-number", "400 malformed-request"),
     ("verify-code-unknown", "401 code-expired"),
     ("verify-code-wrong", "401 invalid-code"),
     ("verify-code-wrong-shape", "400 malformed-request"),
+    ("verify-page", "200 이메일 주소 인증"),
+    ("verify-page-button", "200 이메일 주소가 인증되었습니다"),
+    ("verify-page-cut", "400 사용할 수 없는 링크입니다"),
+    ("verify-page-no-link", "400 사용할 수 없는 링크입니다"),
 ];
 
 #[test]
@@ -41,21 +46,24 @@ fn every_file_is_listed() {
     assert_eq!(names, listed);
 }
 
-/// Two events hold the right code, as the tests' secret makes it at the tests' time. A change of how codes are derived fails
-/// here, because it would break the codes that are on their way when it is deployed.
+/// Two events hold the right code, and three the link, as the tests' secret makes them at the tests' time. A change of how codes
+/// are derived or links are sealed fails here, because it would break those that are on their way when it is deployed.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_is_answered_as_listed() {
     for (name, expected) in EVENTS {
         let service = Service::start().await;
         let event = read(name);
-        let response = if name.starts_with("verify-code") {
+        let response = if name.starts_with("verify-") {
             let opened = service.request_code_event(&read("request-code-own-id")).await;
             assert_eq!(opened.challenge_id(), OWN_ID);
             service.verify_code_event(&event).await
         } else {
             service.request_code_event(&event).await
         };
-        let outcome = if response.status < 400 {
+        let outcome = if name.starts_with("verify-page") {
+            let (status, title) = response.page();
+            format!("{status} {title}")
+        } else if response.status < 400 {
             response.status.to_string()
         } else {
             response.problem()

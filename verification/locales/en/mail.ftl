@@ -19,7 +19,7 @@ validity = It works for { $minutes ->
    *[other] { $minutes } minutes
 }, and only once.
 # Only where the email has a link as well. Comes before the button.
-or-link = Or verify it with one tap:
+or-link = Or verify your address with one tap:
 # On the button.
 link = Verify email address
 secrecy = Never share this code with anyone. Our staff will never ask for it by phone or message.

@@ -1,0 +1,53 @@
+"""Runs the service, and has a real browser follow the link of an email: once with an app to return to, once without."""
+
+import os
+import subprocess
+import sys
+
+from local import chromium
+from local.service import ROOT, Ports, Service, say
+
+# Ports of its own, so that it runs beside `make run`.
+PORTS = Ports(api=19100, aws=14666, smtp=11125, inbox=11180)
+# A web page in place of the app: tests/browser/conftest.py listens there.
+RETURN_URL = "http://127.0.0.1:19180/verified"
+
+
+def main():
+    service = Service(PORTS)
+    failed = []
+
+    def test(*files, **variables):
+        environment = service.environment() | {
+            "API_URL": service.api,
+            "INBOX_URL": service.inbox,
+            "RETURN_URL": RETURN_URL,
+            "CHROMIUM": chromium.find(),
+        }
+        command = [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider"]
+        command += [ROOT / "tests/browser" / file for file in files]
+        failed.append(subprocess.run(command, cwd=ROOT, env=environment | variables).returncode)
+
+    def work():
+        chromium.find()
+        rendered = service.state / "rendered"
+        chromium.render(rendered)
+        service.build()
+        service.start_aws_and_inbox()
+        settings = {"ProofIssuer": service.api, "VerificationLink": "on", "SupportContact": "help@example.com"}
+        service.deploy(**settings, AppReturnUrl=RETURN_URL)
+        service.serve(log="functions")
+        say("With an app to return to …")
+        test("test_return.py")
+        service.stop("functions")
+        service.deploy(**settings, AppReturnUrl="''")
+        service.serve(log="functions")
+        say("Without one, and every page by itself …")
+        test("test_page.py", "test_accessibility.py", RENDERED=str(rendered))
+
+    return service.attend(work) or int(any(failed))
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    sys.exit(main())

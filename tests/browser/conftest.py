@@ -1,0 +1,113 @@
+"""What each test is given. `make browser` runs the service, and sets these:
+
+API_URL, INBOX_URL  the service and its inbox
+RETURN_URL          AppReturnUrl of the stack, where a page in place of the app is served
+CHROMIUM            the path of the browser
+RENDERED            a folder with every email and page, as the example `render` writes them
+"""
+
+import http.server
+import os
+import threading
+import uuid
+from urllib.parse import urlsplit
+
+import pytest
+
+from local import chromium
+from tests.api.client import Api, Inbox
+
+
+@pytest.fixture(scope="session")
+def api():
+    return Api(os.environ["API_URL"])
+
+
+@pytest.fixture(scope="session")
+def inbox():
+    return Inbox(os.environ["INBOX_URL"])
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with chromium.browser() as browser:
+        yield browser
+
+
+@pytest.fixture(params=["with JavaScript", "without JavaScript"])
+def page(request, browser):
+    """A tab as a phone's browser has it."""
+    with browser.new_context(
+        java_script_enabled=request.param == "with JavaScript",
+        viewport={"width": 390, "height": 844},
+        locale="ko-KR",
+    ) as context:
+        yield context.new_page()
+
+
+@pytest.fixture
+def address():
+    """An address that got no email yet."""
+    return f"{uuid.uuid4().hex}@example.com"
+
+
+class App:
+    """A web page in place of the app that the browser returns to. Remembers what it was asked for."""
+
+    def __init__(self, url):
+        self.url = url
+        self.requests = []
+        app = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                app.requests.append((self.path, self.headers.get("Referer")))
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.end_headers()
+                self.wfile.write("<h1>앱</h1>".encode())
+
+            def log_message(self, *_):
+                pass
+
+        parts = urlsplit(url)
+        self.server = http.server.ThreadingHTTPServer((parts.hostname, parts.port), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture(scope="session")
+def app():
+    app = App(os.environ["RETURN_URL"])
+    yield app
+    app.server.shutdown()
+
+
+class Mailed:
+    """A challenge whose email has arrived."""
+
+    def __init__(self, api, inbox, address, locale):
+        self.api, self.inbox, self.address = api, inbox, address
+        self.id = api.request_code(address, locale=locale).body["challenge_id"]
+        (self.mail,) = inbox.mails(address)
+        self.code = inbox.code(address)
+
+    def open(self, page):
+        """Opens the email in the inbox and follows its link, in a tab of its own. Returns that tab."""
+        page.goto(f"{self.inbox.url}/messages/{self.mail['id']}.html")
+        with page.expect_popup() as popup:
+            page.locator("a[href*='/verify?link=']").click()
+        popup.value.wait_for_load_state()
+        return popup.value
+
+    def link(self):
+        """The URL of the link, from the text part."""
+        return next(line for line in self.mail["plain"].splitlines() if "/verify?link=" in line).strip()
+
+    def type_code(self):
+        return self.api.verify_code(self.address, self.id, self.code)
+
+
+@pytest.fixture
+def mailed(api, inbox, address):
+    """Requests a code, by default in Korean."""
+    return lambda locale="ko": Mailed(api, inbox, address, locale)

@@ -1,0 +1,71 @@
+"""The link of an email, in a browser, where the stack knows the URL of an app to return to."""
+
+from urllib.parse import urlsplit
+
+import jwt
+
+
+def claims(token, issuer):
+    """The claims of a proof, as a backend reads them."""
+    key = jwt.PyJWKClient(f"{issuer}/.well-known/jwks.json").get_signing_key_from_jwt(token)
+    return jwt.decode(token, key, algorithms=["ES256"], audience="email-verification", issuer=issuer)
+
+
+def test_the_button_of_the_page_brings_the_proof_to_the_app(page, app, mailed):
+    mailed = mailed()
+    tab = mailed.open(page)
+    assert tab.locator("h1").inner_text() == "이메일 주소 인증"
+    text = tab.locator("main").inner_text()
+    assert f"{mailed.address[0]}•••@example.com" in text and "예시 앱" in text and "앱이 다시 열립니다" in text
+    assert mailed.address not in tab.content()
+    app.requests.clear()
+    tab.get_by_role("button").click()
+    tab.wait_for_url(f"{app.url}*")
+    url, _, token = tab.url.partition("#token=")
+    assert url == app.url
+    proven = claims(token, issuer=mailed.api.url)
+    assert (proven["email"], proven["challenge_id"]) == (mailed.address, mailed.id)
+    path = urlsplit(app.url).path
+    assert [request for request in app.requests if request[0] != "/favicon.ico"] == [(path, None)], (
+        "neither the proof nor the link reaches the app's server"
+    )
+
+
+def test_reload_back_and_a_second_tap_bring_the_same_proof(page, app, mailed):
+    mailed = mailed()
+    tab = mailed.open(page)
+    tab.get_by_role("button").click()
+    tab.wait_for_url(f"{app.url}*")
+    first = tab.url
+    tab.reload()
+    assert tab.url == first
+    tab.go_back()
+    assert tab.locator("h1").inner_text() == "이메일 주소 인증"
+    tab.reload()
+    tab.get_by_role("button").click()
+    tab.wait_for_url(f"{app.url}*")
+    assert tab.url == first
+    tab.goto(mailed.link())
+    tab.get_by_role("button").dblclick()
+    tab.wait_for_url(f"{app.url}*")
+    assert tab.url == first
+    assert mailed.type_code().body["token"] == first.partition("#token=")[2]
+
+
+def test_the_page_works_by_keyboard(page, app, mailed):
+    tab = mailed("en").open(page)
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url(f"{app.url}*")
+    assert "#token=" in tab.url
+
+
+def test_a_used_link_says_what_to_do(page, mailed):
+    mailed = mailed()
+    for number in range(5):
+        mailed.api.verify_code(mailed.address, mailed.id, f"{(int(mailed.code) + 1 + number) % 1_000_000:06}")
+    tab = mailed.open(page)
+    with tab.expect_navigation() as navigation:
+        tab.get_by_role("button").click()
+    assert navigation.value.status == 410
+    assert tab.locator("h1").inner_text() == "더 이상 사용할 수 없는 링크입니다"
