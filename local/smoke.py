@@ -106,7 +106,7 @@ def use(run):
     mail = only_mail()
     subject, text, html = mail["subject"], mail["plain"], mail["html"]
     code = re.match(r"[0-9]{6}\b", subject).group()
-    expect("the subject is Korean, the code first", subject, f"{code} 예시 앱 인증번호")
+    expect("the subject is Korean, the code first", subject, f"{code} [예시 앱] 인증번호")
     expect("so is the text", text.startswith(code) and "인증번호" in text, True)
     expect("and the HTML", code in html and "인증번호" in html, True)
 

@@ -29,7 +29,7 @@ def test_the_button_verifies_and_the_person_is_told_so(page, mailed):
 
 def test_the_page_is_in_the_language_of_the_email(page, mailed):
     tab = mailed("ja").open(page)
-    assert tab.locator("h1").inner_text() == "メールアドレスの確認"
+    assert tab.locator("h1").inner_text() == "メールアドレスの認証"
     assert tab.locator("html").get_attribute("lang") == "ja"
 
 

@@ -67,7 +67,7 @@ async fn the_browser_returns_to_the_app_with_the_proof() {
     service.return_to("com.example.app://verified").await;
     let (id, code, link) = mailed_link(&service).await;
     let asked = service.follow(&link).await;
-    assert!(asked.text.contains("the app opens again"));
+    assert!(asked.text.contains("The app then opens"));
     assert!(asked.headers["content-security-policy"].contains("form-action 'self' com.example.app:;"));
     let pressed = service.press(&link).await;
     assert_eq!((pressed.status, pressed.text.as_str()), (303, ""));
@@ -360,7 +360,7 @@ async fn the_page_is_in_the_language_of_the_email_and_a_wrong_links_in_the_brows
     let service = Service::start().await;
     for (locale, title) in [
         ("ko", "이메일 주소 인증"),
-        ("ja", "メールアドレスの確認"),
+        ("ja", "メールアドレスの認証"),
         ("en", ASK.1),
     ] {
         let body = json!({ "email": format!("{locale}@example.com"), "locale": locale });

@@ -135,8 +135,8 @@ mod tests {
     fn each_language_is_in_all_parts() {
         for (locale, subject, word, time) in [
             (Locale::En, "012345 is your Example code", "verify", "10 minutes"),
-            (Locale::Ja, "012345 Example 認証コード", "認証コード", "10分"),
-            (Locale::Ko, "012345 Example 인증번호", "인증번호", "10분"),
+            (Locale::Ja, "012345 は「Example」の認証コードです", "認証コード", "10分"),
+            (Locale::Ko, "012345 [Example] 인증번호", "인증번호", "10분"),
         ] {
             let mail = mail(locale, 600, "Example");
             assert_eq!(mail.subject, subject);

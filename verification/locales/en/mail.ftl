@@ -19,12 +19,12 @@ validity = It works for { $minutes ->
    *[other] { $minutes } minutes
 }, and only once.
 # Only where the email has a link as well. Comes before the button.
-or-link = Or verify your address with one tap:
+or-link = Or, on the device where you use the app, open this link:
 # On the button.
 link = Verify email address
-secrecy = Never share this code with anyone. Our staff will never ask for it by phone or message.
-unasked = If you did not ask for it, you can ignore this email. Nothing happens without the code.
-unasked-with-link = If you did not ask for it, ignore this email and do not use its link. Nothing happens without the code or the link.
+secrecy = Never share this code or forward this email. Our staff will never ask for the code by phone or message.
+unasked = If you did not request this code, you can ignore this email. Nothing happens without the code.
+unasked-with-link = If you did not request this code, ignore this email and do not open the link. Nothing happens without the code or the link.
 automatic = This email was sent automatically. Please do not reply.
 # Comes before the support contact.
 support = Questions?
