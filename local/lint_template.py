@@ -52,6 +52,45 @@ ROUTES = {
     "POST /verify": "VerifyCode",
 }
 
+URLS = [
+    "",
+    "https://verify.example.com",
+    "https://verify.example.com:8443/a/b",
+    "https://verify.example.com/",
+    "https://verify.example.com//",
+    "https://verify.example.com/a//b",
+    "https://verify.example.com/a?b=c&d=e:f",
+    "https://verify.example.com?b=c",
+    "https://verify.example.com/a#b",
+    "https://verify.example.com:/a",
+    "https://verify.example.com;a",
+    "https://verify.example.com/it's",
+    "https://verify.example.com/a b",
+    "https://verify.example.com/a^b",
+    "https://a@verify.example.com",
+    "https://*.example.com",
+    "https://[::1]/a",
+    "https://예시.한국",
+    "https://",
+    "https:///a",
+    "http://verify.example.com",
+    "http://127.0.0.1:9000",
+    "http://127.0.0.1:9000/a",
+    "http://127.0.0.1:1@example.net/",
+    "http://127.0.0.1",
+    "http://127.0.0.1:",
+    "com.example.app://verified",
+    "exampleapp://verified/a?b=c",
+    "com.example.app://",
+    "com.example.app:",
+    "COM.example.app://verified",
+    "app://확인",
+    "javascript://a",
+    "data://a",
+    "ftp://a",
+    "verify.example.com",
+]
+
 TABLE, SECRET = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::GetAtt": ["Secret", "Id"]}
 BOTH_MAY = [
     ("dynamodb:UpdateItem", TABLE),
@@ -112,11 +151,33 @@ def permissions(role):
     ]
 
 
-def variables_read(function):
-    """The variables that a function reads. When it is started without any, it names each."""
+def variables_read(function, environment=None):
+    """The variables that a function misses. When it is started without any, it names each that it reads."""
     binary = ROOT / "target" / "debug" / function
-    done = subprocess.run([binary], env={}, capture_output=True, text=True)
+    done = subprocess.run([binary], env=environment or {}, capture_output=True, text=True)
     return set(re.findall(r"^  ([A-Z_]+): expected", done.stdout, re.MULTILINE))
+
+
+# Values at the edges of what parameters take. Template and function must agree on each: what only the template takes is
+# deployed, and then the function does not start.
+EDGES = {
+    ("ProofIssuer", "PROOF_ISSUER", "verify-code"): URLS,
+    ("LinkUrl", "LINK_URL", "request-code"): URLS,
+    ("AppReturnUrl", "APP_RETURN_URL", "verify-code"): URLS,
+    ("SenderName", "SENDER_NAME", "request-code"): ["", "a", "예시", "a\nb", "\x85", "\x9f", "a" * 64, "a" * 65],
+    ("SupportContact", "SUPPORT_CONTACT", "request-code"): ["", "a@example.com", "a\nb", "\x85", "a" * 128, "a" * 129],
+    ("BrandColor", "BRAND_COLOR", "request-code"): ["", "#1d4ed8", "#1D4ED8", "1d4ed8", "#1d4ed", "#1d4edg", "red"],
+}
+
+
+def disagreements(parameters):
+    """Values on which the pattern of a parameter and the function that reads it do not agree."""
+    for (parameter, variable, function), values in EDGES.items():
+        pattern = parameters[parameter]["AllowedPattern"]
+        for value in values:
+            taken = re.fullmatch(pattern, value) is not None
+            if taken != (variable not in variables_read(function, {variable: value})):
+                yield f"{parameter}: the template {'takes' if taken else 'refuses'} {value!r}, and {function} does not"
 
 
 def routes(resources):
@@ -154,8 +215,9 @@ def faults(resources, parameters):
     # Any change of it would rotate the secret in an ordinary deploy.
     found += differs("secret", secret, {"PasswordLength": 64, "ExcludePunctuation": True})
 
-    languages = sorted(folder.name for folder in (ROOT / "verification/locales").iterdir())
+    languages = sorted(folder.name for folder in (ROOT / "verification/locales").iterdir() if folder.is_dir())
     found += differs("languages of DefaultLocale", parameters["DefaultLocale"]["AllowedValues"], languages)
+    found += disagreements(parameters)
     found += differs("routes", routes(resources), ROUTES)
     router = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["metadata"]["lambda"]["watch"]["router"]
     watched = {path: "".join(word.title() for word in name.split("-")) for path, name in router.items()}

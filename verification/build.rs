@@ -17,6 +17,7 @@ use fluent_syntax::ast::{
     Entry, Expression, Identifier, InlineExpression, Pattern, PatternElement, Variant, VariantKey,
 };
 use fluent_syntax::parser;
+use fluent_syntax::unicode::unescape_unicode_to_string;
 use intl_pluralrules::{PluralCategory, PluralRuleType, PluralRules};
 use unic_langid::LanguageIdentifier;
 
@@ -66,7 +67,11 @@ fn main() -> io::Result<()> {
 fn read(folder: &Path, faults: &mut Vec<String>) -> io::Result<Vec<Language>> {
     let mut languages = Vec::new();
     for entry in fs::read_dir(folder)? {
-        let tag = entry?.file_name().to_string_lossy().into_owned();
+        let entry = entry?;
+        if !entry.file_type()?.is_dir() {
+            continue;
+        }
+        let tag = entry.file_name().to_string_lossy().into_owned();
         let mut files = Vec::new();
         for (name, variables) in FILES {
             let path = format!("locales/{tag}/{name}.ftl");
@@ -133,6 +138,10 @@ impl<'a> File<'a> {
             match entry {
                 Entry::Message(message) => {
                     let key = message.id.name;
+                    if ["match", "move", "loop", "use", "type", "self", "where", "while"].contains(&key) {
+                        self.fault(key, "is named by a word of Rust");
+                        continue;
+                    }
                     let body = message.value.map(|pattern| self.pattern(key, &pattern));
                     if let Some(body) = body.filter(|_| message.attributes.is_empty()) {
                         if messages.insert(key.to_owned(), body).is_some() {
@@ -160,7 +169,7 @@ impl<'a> File<'a> {
             PatternElement::Placeable { expression } => match expression {
                 Expression::Inline(
                     InlineExpression::StringLiteral { value } | InlineExpression::NumberLiteral { value },
-                ) => append_text(value),
+                ) => append_text(&unescape_unicode_to_string(value)),
                 Expression::Inline(InlineExpression::VariableReference { id }) => self.variable(key, id),
                 Expression::Select {
                     selector: InlineExpression::VariableReference { id },
@@ -201,7 +210,7 @@ impl<'a> File<'a> {
                 continue;
             }
             let numbers = match variant.key {
-                VariantKey::NumberLiteral { value } => vec![value.to_owned()],
+                VariantKey::NumberLiteral { value } => value.parse::<u8>().iter().map(u8::to_string).collect(),
                 VariantKey::Identifier { name } => numbers_of(self.tag, name),
             };
             if numbers.is_empty() {

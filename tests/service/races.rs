@@ -184,3 +184,28 @@ async fn of_150_requests_of_one_source_at_once_100_are_taken() {
     assert_eq!(by_status(&responses), HashMap::from([(202, 100), (429, 50)]));
     assert_eq!(service.ses.calls(), 100);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_and_codes_at_the_same_time_get_one_proof_and_give_one_request_back() {
+    let service = Arc::new(Service::start().await);
+    let (id, code) = service.mailed_code().await;
+    let link = service.ses.newest_mail().sealed();
+    service.wait(1);
+    let attempt = |number| {
+        let (service, id, code, link) = (Arc::clone(&service), id.clone(), code.clone(), link.clone());
+        tokio::spawn(async move {
+            if number % 2 == 0 {
+                service.hand_in(&link).await
+            } else {
+                service.verify_code(&id, &code).await
+            }
+        })
+    };
+    let responses = join((0..20).map(attempt).collect()).await;
+    assert!(
+        responses
+            .iter()
+            .all(|response| response.token() == responses[0].token())
+    );
+    assert_eq!(service.count("source#", "requests").await, 0);
+}

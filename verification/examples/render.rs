@@ -11,7 +11,7 @@ use verification::page::Page;
 use verification::rules::code::Code;
 
 /// As long as one is, and as opaque.
-const LINK: &str = "kq2Zr0yGQ0mXc8oJ5N1t3wYb7uVfLh4sPdEaTiRxKjWzMgCnBvQlSoHuIyDeFpA9k6Jr2Xt8Zc4Vn0Bm5Lq7Ws3Ed1Rf";
+const LINK: &str = "pZSDEmzW3InUtA2YESfqHw9nBWYSQID5aEUMhi1VuofHHHwri6mSa3RuD_7o6JZd2q_tHwXL3dlmeIwPWAMea9uHa4WFN6tf3JTBCgOw1CNXuVcKLKy8v7ZqqYEvhR4J_6A8FXb1VpVxOGFtVcg35dWf2IaHNoN9-6xj";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = env::args().nth(1).ok_or("usage: render FOLDER")?;

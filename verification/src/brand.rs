@@ -28,17 +28,10 @@ pub struct Color {
 pub struct Contact(String);
 
 impl Brand {
-    /// The name as a sentence can hold it.
-    ///
-    /// A name that is written from right to left, or has a mark that changes the direction, stands between U+2068 and U+2069
-    /// (Unicode Bidirectional Algorithm, UAX #9, 2.4). So it cannot reorder the words around it.
+    /// The name as a sentence can hold it. See [`isolated`].
     #[must_use]
     pub fn isolated_name(&self) -> String {
-        if self.name.contains(changes_direction) {
-            format!("\u{2068}{}\u{2069}", self.name)
-        } else {
-            self.name.clone()
-        }
+        isolated(&self.name)
     }
 }
 
@@ -106,10 +99,10 @@ impl Contact {
         Some(Self(text)).filter(|contact| !contact.0.is_empty())
     }
 
-    /// The text.
+    /// The text as a sentence can hold it. See [`isolated`].
     #[must_use]
-    pub fn text(&self) -> &str {
-        &self.0
+    pub fn text(&self) -> String {
+        isolated(&self.0)
     }
 
     /// Where it leads, if it is an address or an https URL.
@@ -124,11 +117,27 @@ impl Contact {
     }
 }
 
-/// Whether a character is of a script that is written from right to left, or a mark that changes the direction of others.
-fn changes_direction(character: char) -> bool {
+/// A text that cannot reorder the words around it. Marks that change the direction are taken out, and a text that is written from
+/// right to left stands between U+2068 and U+2069 (Unicode Bidirectional Algorithm, UAX #9, 2.4).
+#[must_use]
+pub fn isolated(text: &str) -> String {
+    let text = text.replace(is_direction_mark, "");
+    if text.contains(is_right_to_left) {
+        format!("\u{2068}{text}\u{2069}")
+    } else {
+        text
+    }
+}
+
+fn is_direction_mark(character: char) -> bool {
+    matches!(character, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether a character is of a script that is written from right to left.
+fn is_right_to_left(character: char) -> bool {
     matches!(character,
         '\u{590}'..='\u{8FF}' | '\u{FB1D}'..='\u{FDFF}' | '\u{FE70}'..='\u{FEFC}' | '\u{10800}'..='\u{10FFF}'
-        | '\u{1E800}'..='\u{1EFFF}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+        | '\u{1E800}'..='\u{1EFFF}')
 }
 
 #[cfg(test)]
@@ -195,7 +204,7 @@ mod tests {
     fn a_name_from_right_to_left_is_isolated() {
         assert_eq!(brand("예시 앱").isolated_name(), "예시 앱");
         assert_eq!(brand("דוגמה").isolated_name(), "\u{2068}דוגמה\u{2069}");
-        assert_eq!(brand("a\u{202E}b").isolated_name(), "\u{2068}a\u{202E}b\u{2069}");
+        assert_eq!(brand("a\u{2069}\u{202E}b").isolated_name(), "ab");
     }
 
     proptest! {

@@ -14,12 +14,15 @@ impl Locale {
             .unwrap_or(fallback)
     }
 
-    /// Reads the language of a tag, whatever its script or region. Android also writes `ko_KR`.
+    /// Reads a tag: the language with this very tag, else one that only its script or region parts from it. Android also
+    /// writes `ko_KR`.
     #[must_use]
     pub fn from_tag(tag: &str) -> Option<Self> {
-        let language = tag.trim().split(['-', '_']).next()?;
-        let mut all = Self::ALL.iter().copied();
-        all.find(|locale| language.eq_ignore_ascii_case(locale.tag()))
+        let tag = tag.trim().replace('_', "-");
+        let language = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
+        let all = || Self::ALL.iter().copied();
+        let same = all().find(|locale| locale.tag().eq_ignore_ascii_case(&tag));
+        same.or_else(|| all().find(|locale| language(locale.tag()) == language(&tag)))
     }
 
     /// The known language with the highest weight, and the first of several. A weight of 0 rules a language out.

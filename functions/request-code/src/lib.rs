@@ -32,7 +32,7 @@ use verification::rules::challenge_to_mail::{ChallengeToMail, Requested};
 use verification::rules::charge::ChargeId;
 use verification::rules::condition::Condition;
 use verification::rules::limits::Limits;
-use verification::rules::link::{Link, LinkError};
+use verification::rules::link::{Link, LinkError, PARAMETER};
 use verification::rules::mailbox::Mailbox;
 use verification::rules::recipient::Recipient;
 use verification::rules::repeat::{LastMail, SendRecord};
@@ -321,18 +321,19 @@ impl RequestCode {
         chosen: &ChallengeToMail<'_>,
         mail: &LastMail,
     ) -> Result<Option<String>, LinkError> {
+        let (target, api_url) = (&self.config.link, &self.config.shared.api_url);
+        let Some(url) = target.url(api_url, request.domain.as_deref())? else {
+            return Ok(None);
+        };
         let link = Link {
             recipient: request.recipient.clone(),
             challenge_id: chosen.reference.id(),
             code: chosen.code.clone(),
             expires_at: chosen.challenge.expires_at,
-            locale: request.locale,
+            locale: Some(request.locale),
         };
         let sealed = link.seal(chosen.reference.keys(), mail.charge)?;
-        Ok(self
-            .config
-            .link
-            .url(&self.config.shared.api_url, request.domain.as_deref(), &sealed))
+        Ok(Some(format!("{url}?{PARAMETER}={sealed}")))
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Attempt {
     pub(crate) recipient: Recipient,
     pub(crate) challenge_id: ChallengeId,
     pub(crate) code: Code,
+    /// Whether it came by the link of the email. Then it is no guess.
+    pub(crate) by_link: bool,
 }
 
 /// What an attempt turned out to be.
@@ -129,20 +131,29 @@ impl VerifyCode {
             let challenge = ChallengeRef::new(keys, &attempt.recipient, attempt.challenge_id);
             let digest = attempt.code.digest(challenge);
             let item = self.table.challenge(challenge);
-            if let Some(written) = item.guess(&digest, max_guesses, now).await? {
-                return Ok(Some(match guess::judge(&digest, &written, max_guesses, now) {
-                    Verdict::Right { verified_at, opened_at } => Judged::Right(Right {
-                        verified_at,
-                        proof_id: challenge.proof_id(opened_at),
-                        request: match written {
-                            Condition::Held(stored) => stored.last_send,
-                            Condition::Failed(_) => None,
-                        },
-                    }),
-                    Verdict::Wrong { guesses_left } => Judged::Wrong { guesses_left },
-                    Verdict::Gone => Judged::Gone,
-                }));
-            }
+            let written = if attempt.by_link {
+                item.use_link(&digest, max_guesses, now).await?
+            } else {
+                item.guess(&digest, max_guesses, now).await?
+            };
+            let Some(written) = written else { continue };
+            let verdict = if attempt.by_link {
+                guess::judge_link(&digest, &written, now)
+            } else {
+                guess::judge(&digest, &written, max_guesses, now)
+            };
+            return Ok(Some(match verdict {
+                Verdict::Right { verified_at, opened_at } => Judged::Right(Right {
+                    verified_at,
+                    proof_id: challenge.proof_id(opened_at),
+                    request: match written {
+                        Condition::Held(stored) if verified_at == now => stored.last_send,
+                        _ => None,
+                    },
+                }),
+                Verdict::Wrong { guesses_left } => Judged::Wrong { guesses_left },
+                Verdict::Gone => Judged::Gone,
+            }));
         }
         Ok(None)
     }

@@ -6,7 +6,6 @@
 mod judge;
 mod link;
 
-use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
 use time::UtcDateTime;
 use verification::aws::client;
@@ -63,7 +62,7 @@ impl VerifyCode {
 
     /// `GET /.well-known/jwks.json`: the public keys of proofs.
     async fn key_set(&self, request: &Request, now: UtcDateTime) -> Result<Success, Problem> {
-        request::require(Method::GET, request)?;
+        request::require("GET", request)?;
         Ok(Success::KeySet(self.secret.key_ring(now).await.key_set(now)))
     }
 
@@ -76,6 +75,7 @@ impl VerifyCode {
                 recipient: body.email()?,
                 challenge_id: body.required_challenge_id()?,
                 code: body.code(self.config.shared.code_digits)?,
+                by_link: false,
             },
         };
         self.verify(attempt, request, now).await

@@ -46,19 +46,22 @@ impl VerifyCode {
         let sealed = match *request.method() {
             Method::GET => request::link_in_query(request),
             Method::POST => request::link_in_form(request),
-            _ => return response::respond(Err(Problem::MethodNotAllowed { allowed: Method::GET }), request),
+            _ => return response::respond(Err(Problem::MethodNotAllowed { allowed: "GET, POST" }), request),
         };
         let sealed = sealed.unwrap_or_default();
         match self.open(&sealed, now).await {
-            Ok(Some(link)) if is_button => self.press(link, request, now).await,
-            Ok(Some(link)) => self.ask(&link, sealed, now),
+            Ok(Some(link)) if is_button => self.press(link, preferred, request, now).await,
+            Ok(Some(link)) => self.ask(&link, sealed, preferred, now),
             Ok(None) => self.show(&Page::Wrong, preferred),
-            Err(error) => self.show_outcome(Err(Problem::internal(error)), request, &Page::Failed, preferred),
+            Err(error) => {
+                response::log(&Err(Problem::internal(error)), request);
+                self.show(&Page::Failed, preferred)
+            }
         }
     }
 
-    /// Asks whether to verify the address. Reads nothing but the link itself.
-    fn ask(&self, link: &Link, sealed: String, now: UtcDateTime) -> Response<Body> {
+    /// Asks whether to verify the address. The link alone says all that the page needs.
+    fn ask(&self, link: &Link, sealed: String, preferred: Locale, now: UtcDateTime) -> Response<Body> {
         let page = if link.is_expired(now) {
             Page::Expired
         } else {
@@ -68,42 +71,29 @@ impl VerifyCode {
                 opens_app: self.config.app_return_url.is_some(),
             }
         };
-        self.show(&page, link.locale)
+        self.show(&page, link.locale.unwrap_or(preferred))
     }
 
     /// Verifies the address.
-    async fn press(&self, link: Link, request: &Request, now: UtcDateTime) -> Response<Body> {
-        let (locale, address, is_expired) = (link.locale, link.recipient.masked(), link.is_expired(now));
+    async fn press(&self, link: Link, preferred: Locale, request: &Request, now: UtcDateTime) -> Response<Body> {
+        let (locale, address, is_expired) = (
+            link.locale.unwrap_or(preferred),
+            link.recipient.masked(),
+            link.is_expired(now),
+        );
         let outcome = match attempt(link, now) {
             Ok(attempt) => self.verify(attempt, request, now).await,
             Err(problem) => Err(problem),
         };
-        let page = match &outcome {
-            Ok(Success::Verified { token, .. }) => {
-                if let Some(url) = &self.config.app_return_url {
-                    let to_app = html::to_app(url, token);
-                    let _ = response::respond(outcome, request);
-                    return to_app;
-                }
-                Page::Done { address }
-            }
-            Err(Problem::CodeExpired { .. } | Problem::InvalidCode { .. }) if is_expired => Page::Expired,
-            Err(Problem::CodeExpired { .. } | Problem::InvalidCode { .. }) => Page::Used,
-            _ => Page::Failed,
+        response::log(&outcome, request);
+        let page = match (outcome, &self.config.app_return_url) {
+            (Ok(Success::Verified { token, .. }), Some(url)) => return html::to_app(url, &token),
+            (Ok(_), _) => Page::Done { address },
+            (Err(Problem::CodeExpired { .. } | Problem::InvalidCode { .. }), _) if is_expired => Page::Expired,
+            (Err(Problem::CodeExpired { .. } | Problem::InvalidCode { .. }), _) => Page::Used,
+            (Err(_), _) => Page::Failed,
         };
-        self.show_outcome(outcome, request, &page, locale)
-    }
-
-    /// Logs an outcome as it is logged for an app, and responds with a page in place of its JSON.
-    fn show_outcome(
-        &self,
-        outcome: Result<Success, Problem>,
-        request: &Request,
-        page: &Page,
-        locale: Locale,
-    ) -> Response<Body> {
-        let _ = response::respond(outcome, request);
-        self.show(page, locale)
+        self.show(&page, locale)
     }
 
     fn show(&self, page: &Page, locale: Locale) -> Response<Body> {
@@ -133,7 +123,7 @@ impl VerifyCode {
     }
 }
 
-/// The attempt that a link is. A link whose challenge is long gone is none: its id may name another challenge by now.
+/// The attempt that a link is. Refuses a link that ended over a minute ago: its id may name another challenge by now.
 fn attempt(link: Link, now: UtcDateTime) -> Result<Attempt, Problem> {
     if link.is_forgotten(now) {
         let challenge_id = link.challenge_id;
@@ -143,5 +133,6 @@ fn attempt(link: Link, now: UtcDateTime) -> Result<Attempt, Problem> {
         recipient: link.recipient,
         challenge_id: link.challenge_id,
         code: link.code,
+        by_link: true,
     })
 }

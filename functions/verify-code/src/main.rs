@@ -1,4 +1,4 @@
-//! The Lambda function behind `POST /verify-code` and `GET /.well-known/jwks.json`.
+//! The Lambda function behind `POST /verify-code`, `/verify` and `GET /.well-known/jwks.json`.
 
 use std::process::ExitCode;
 

@@ -93,7 +93,7 @@ impl RequestCodeConfig {
             },
             link: match (
                 environment.switch("VERIFICATION_LINK"),
-                environment.optional("LINK_URL", "an https URL without a query", is_web_url),
+                environment.optional("LINK_URL", "an https URL without a query", is_link_url),
             ) {
                 (false, _) => LinkTarget::Off,
                 (true, None) => LinkTarget::Page,
@@ -193,22 +193,52 @@ fn is_line(text: &str, lengths: RangeInclusive<usize>) -> bool {
     lengths.contains(&text.chars().count()) && !text.contains(char::is_control)
 }
 
-/// What begins the URLs of a service on this machine. Nothing else may be without TLS.
-const LOCAL: &str = "http://127.0.0.1:";
+/// The part of a web URL behind its host: `https://` and a host name, or a port of this machine. None for any other URL.
+///
+/// The patterns of the parameters in `template.yaml` say the same, and `make lint` compares them.
+fn after_host(text: &str) -> Option<&str> {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
+    let (host, port) = match text.strip_prefix("https://") {
+        Some(rest) => {
+            let end = rest.bytes().position(|byte| !is_name(byte)).unwrap_or(rest.len());
+            rest.split_at_checked(end)
+                .filter(|(host, _)| host.starts_with(|first: char| first.is_ascii_alphanumeric()))?
+        }
+        // Nothing else may be without TLS.
+        None => (
+            "127.0.0.1",
+            text.strip_prefix("http://127.0.0.1")
+                .filter(|port| port.starts_with(':'))?,
+        ),
+    };
+    let rest = match port.strip_prefix(':') {
+        Some(port) => {
+            let rest = port.trim_start_matches(|digit: char| digit.is_ascii_digit());
+            (rest.len() < port.len()).then_some(rest)?
+        }
+        None => port,
+    };
+    (!host.is_empty() && (rest.is_empty() || rest.starts_with(['/', '?']))).then_some(rest)
+}
 
-/// Whether `/.well-known/jwks.json` can be appended, and nobody else can respond there: an https URL, or one on this machine.
+/// A web URL to which a path can be appended.
 fn is_api_url(text: &str) -> bool {
-    is_web_url(text) && !text.ends_with('/')
+    after_host(text).is_some_and(|path| {
+        !path.ends_with('/') && !path.contains("//") && path.bytes().all(|byte| is_path(byte) || byte == b'/')
+    })
 }
 
-/// An https URL, or one on this machine, that a parameter can be appended to.
-fn is_web_url(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix(LOCAL));
-    rest.is_some_and(|rest| !rest.starts_with('/') && is_url_text(rest) && !rest.contains('?'))
+/// A web URL to which a query can be appended.
+fn is_link_url(text: &str) -> bool {
+    after_host(text).is_some_and(|path| path.bytes().all(|byte| is_path(byte) || byte == b'/'))
 }
 
-/// A URL to which a fragment can be appended: of the web, or of an app's own scheme (RFC 3986, 3.1; RFC 8252, 7.1).
+/// A URL to which a fragment can be appended: of the web, or of an app's own scheme (RFC 8252, 7.1).
 fn is_return_url(text: &str) -> bool {
+    let is_rest = |rest: &str| rest.bytes().all(|byte| is_path(byte) || b"/?&=:".contains(&byte));
+    if let Some(rest) = after_host(text) {
+        return is_rest(rest);
+    }
     let Some((scheme, rest)) = text.split_once("://") else {
         return false;
     };
@@ -216,30 +246,27 @@ fn is_return_url(text: &str) -> bool {
         && scheme
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+.-".contains(&byte));
-    // What a browser would not hand to an app.
-    let is_apps = ![
-        "http",
-        "javascript",
-        "data",
-        "file",
-        "blob",
-        "vbscript",
-        "about",
-        "ws",
-        "wss",
-        "ftp",
-    ]
-    .contains(&scheme);
-    let is_web = scheme == "https" && !rest.starts_with('/') && !rest.is_empty();
-    is_url_text(rest) && (is_web || (is_scheme && is_apps && scheme != "https") || text.starts_with(LOCAL))
+    is_scheme && !NO_APPS.contains(&scheme) && !rest.is_empty() && is_rest(rest)
 }
 
-/// Characters that mean nothing in an HTTP header, a policy, or a fragment. At least one of them.
-fn is_url_text(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~/?&=%:+@[]!$*()".contains(&byte))
+/// Schemes that a browser does not hand to an app.
+const NO_APPS: [&str; 11] = [
+    "http",
+    "https",
+    "javascript",
+    "data",
+    "file",
+    "blob",
+    "vbscript",
+    "about",
+    "ws",
+    "wss",
+    "ftp",
+];
+
+/// A character of a path that means nothing in a header, a policy or a fragment.
+fn is_path(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~%+".contains(&byte)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 
 /// A page with its status: 200, or what a client would make of the error (RFC 9110, 15.5).
 ///
-/// `return_url` is where the form of the page may lead in the end, if it leads away.
+/// `return_url` is where the form's redirect goes, if anywhere.
 #[must_use]
 pub fn page(page: &Page, locale: Locale, brand: &Brand, return_url: Option<&str>) -> Response<Body> {
     let status = match page {
@@ -77,15 +77,16 @@ fn policy(style: &str, return_url: Option<&str>) -> String {
     )
 }
 
-/// A URL as a policy names it: the origin of an https URL, the scheme of an app's.
+/// A URL as a policy names it: the origin of a web page, the scheme of an app.
 fn form_target(url: &str) -> &str {
     let is_web = url.starts_with("https://") || url.starts_with("http://");
-    let (scheme, rest) = url.split_once("//").unwrap_or((url, ""));
-    let host = rest.find('/').unwrap_or(rest.len());
+    let host_at = url.find("//").map_or(url.len(), |at| at + 2);
+    let (scheme, host) = url.split_at(host_at);
     if is_web {
-        url.get(..scheme.len() + 2 + host).unwrap_or(url)
+        let end = host.find(['/', '?']).unwrap_or(host.len());
+        url.get(..host_at + end).unwrap_or(url)
     } else {
-        scheme
+        scheme.trim_end_matches('/')
     }
 }
 
@@ -113,6 +114,7 @@ mod tests {
         for (url, target) in [
             ("https://app.example.com/verified", "https://app.example.com"),
             ("https://app.example.com", "https://app.example.com"),
+            ("https://app.example.com?from=mail", "https://app.example.com"),
             ("http://127.0.0.1:8080/back", "http://127.0.0.1:8080"),
             ("com.example.app://verified", "com.example.app:"),
         ] {

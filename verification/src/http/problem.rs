@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use lambda_http::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use lambda_http::http::{HeaderName, HeaderValue, StatusCode, header};
 use lambda_http::{Body, Response};
 use serde_json::{Map, Value, json};
 use time::Duration;
@@ -19,10 +19,10 @@ pub enum Problem {
     InvalidEmail,
     /// The body is not JSON.
     UnsupportedMediaType,
-    /// The path knows another method.
+    /// The path knows other methods.
     MethodNotAllowed {
-        /// That one.
-        allowed: Method,
+        /// Those that it knows, for `Allow`.
+        allowed: &'static str,
     },
     /// Wrong code.
     InvalidCode {
@@ -73,9 +73,22 @@ impl Problem {
         Self::InternalError { cause }
     }
 
-    /// Everything about each problem: its log line, status, type, title, members and headers.
-    ///
-    /// A caller's mistake leaves no log line. `request_id` leads from the response to the log.
+    /// Writes the log line of the problem. A caller's mistake leaves none. `request_id` leads from the response to the log.
+    pub(super) fn log(&self, request_id: &str) {
+        match self {
+            Self::InvalidCode {
+                challenge_id,
+                guesses_left,
+            } => tracing::info!(outcome = "invalid-code", %challenge_id, guesses_left),
+            Self::CodeExpired { challenge_id } => tracing::info!(outcome = "code-expired", %challenge_id),
+            Self::TooManyRequests { limit, .. } => tracing::info!(outcome = "too-many-requests", limit),
+            Self::MailUnavailable { cause, .. } => tracing::warn!(outcome = "mail-unavailable", cause),
+            Self::InternalError { cause } => tracing::error!(outcome = "internal-error", request_id, cause),
+            _ => {}
+        }
+    }
+
+    /// What a caller gets: status, type, title, members and headers of each problem.
     pub(super) fn respond(self, request_id: &str) -> Response<Body> {
         let details = match self {
             Self::MalformedRequest(detail) => {
@@ -94,51 +107,35 @@ impl Problem {
             ),
             Self::MethodNotAllowed { allowed } => {
                 Details::without_type(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
-                    .header(header::ALLOW, allowed.as_str())
+                    .header(header::ALLOW, allowed)
             }
-            Self::InvalidCode {
-                challenge_id,
-                guesses_left,
-            } => {
-                tracing::info!(outcome = "invalid-code", %challenge_id, guesses_left);
+            Self::InvalidCode { guesses_left, .. } => {
                 Details::new(StatusCode::UNAUTHORIZED, "invalid-code", "The code is wrong")
                     .member("guesses_left", json!(guesses_left))
             }
-            Self::CodeExpired { challenge_id } => {
-                tracing::info!(outcome = "code-expired", %challenge_id);
-                Details::new(
-                    StatusCode::UNAUTHORIZED,
-                    "code-expired",
-                    "The code no longer works; ask for a new one",
-                )
-            }
-            Self::TooManyRequests { limit, retry_after } => {
-                tracing::info!(outcome = "too-many-requests", limit);
-                Details::new(
-                    StatusCode::TOO_MANY_REQUESTS,
-                    "too-many-requests",
-                    "Too many requests; try again later",
-                )
-                .retry_after(retry_after)
-            }
-            Self::MailUnavailable { cause, retry_after } => {
-                tracing::warn!(outcome = "mail-unavailable", cause);
-                Details::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "mail-unavailable",
-                    "Mail cannot be sent now; try again",
-                )
-                .retry_after(retry_after)
-            }
-            Self::InternalError { cause } => {
-                tracing::error!(outcome = "internal-error", request_id, cause);
-                Details::new(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "internal-error",
-                    "Something went wrong on our side",
-                )
-                .member("request_id", json!(request_id))
-            }
+            Self::CodeExpired { .. } => Details::new(
+                StatusCode::UNAUTHORIZED,
+                "code-expired",
+                "The code no longer works; ask for a new one",
+            ),
+            Self::TooManyRequests { retry_after, .. } => Details::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-requests",
+                "Too many requests; try again later",
+            )
+            .retry_after(retry_after),
+            Self::MailUnavailable { retry_after, .. } => Details::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "mail-unavailable",
+                "Mail cannot be sent now; try again",
+            )
+            .retry_after(retry_after),
+            Self::InternalError { .. } => Details::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal-error",
+                "Something went wrong on our side",
+            )
+            .member("request_id", json!(request_id)),
         };
         details.into_response()
     }
@@ -247,7 +244,7 @@ mod tests {
                 415,
                 "urn:email-verification:unsupported-media-type",
             ),
-            (Problem::MethodNotAllowed { allowed: Method::GET }, 405, "about:blank"),
+            (Problem::MethodNotAllowed { allowed: "GET" }, 405, "about:blank"),
             (wrong_code(), 401, "urn:email-verification:invalid-code"),
             (
                 Problem::CodeExpired { challenge_id },
@@ -279,7 +276,7 @@ mod tests {
         let internal = Problem::internal("a cause").respond("r");
         assert_eq!(body(&internal)["request_id"], "r");
         assert!(!internal.body().to_vec().windows(7).any(|text| text == b"a cause"));
-        let method = Problem::MethodNotAllowed { allowed: Method::GET }.respond("r");
+        let method = Problem::MethodNotAllowed { allowed: "GET" }.respond("r");
         assert_eq!(method.headers()["allow"], "GET");
         for (problem, seconds) in [(limited(), "9"), (mail_unavailable(), "5")] {
             let response = problem.respond("r");

@@ -44,9 +44,23 @@ pub struct Mailed {
     pub resend_in: Duration,
 }
 
+/// Logs the outcome of a request.
+pub fn log(outcome: &Result<Success, Problem>, request: &Request) {
+    match outcome {
+        Ok(Success::AlreadyMailed(mailed)) => {
+            tracing::info!(outcome = "already-mailed", challenge_id = %mailed.challenge_id);
+        }
+        Ok(Success::Verified { challenge_id, .. }) => tracing::info!(outcome = "verified", %challenge_id),
+        // The first was logged when SES took the email. The second is no event.
+        Ok(Success::Mailed(_) | Success::KeySet(_)) => {}
+        Err(problem) => problem.log(request::id(request)),
+    }
+}
+
 /// Ends a request: logs its outcome and turns it into a response.
 #[must_use]
 pub fn respond(outcome: Result<Success, Problem>, request: &Request) -> Response<Body> {
+    log(&outcome, request);
     match outcome {
         Ok(success) => success.respond(),
         Err(problem) => problem.respond(request::id(request)),
@@ -56,18 +70,13 @@ pub fn respond(outcome: Result<Success, Problem>, request: &Request) -> Response
 impl Success {
     fn respond(self) -> Response<Body> {
         match self {
-            Self::Mailed(mailed) => mailed.respond(),
-            Self::AlreadyMailed(mailed) => {
-                tracing::info!(outcome = "already-mailed", challenge_id = %mailed.challenge_id);
-                mailed.respond()
-            }
+            Self::Mailed(mailed) | Self::AlreadyMailed(mailed) => mailed.respond(),
             Self::Verified {
                 recipient,
-                challenge_id,
                 token,
                 expires_in,
+                ..
             } => {
-                tracing::info!(outcome = "verified", %challenge_id);
                 let body = json!({
                     "email": recipient.as_str(),
                     "token": token,

@@ -108,6 +108,13 @@ impl MacKey {
 pub(crate) struct Mac([u8; 32]);
 
 impl Mac {
+    /// The first bytes.
+    pub(crate) fn first_chunk<const LENGTH: usize>(&self) -> [u8; LENGTH] {
+        let mut bytes = [0; LENGTH];
+        bytes.iter_mut().zip(self.0).for_each(|(byte, own)| *byte = own);
+        bytes
+    }
+
     /// The first eight bytes as a number.
     pub(crate) fn first_word(&self) -> u64 {
         self.0.iter().take(8).fold(0, |word, byte| word << 8 | u64::from(*byte))

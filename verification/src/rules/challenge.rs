@@ -26,8 +26,10 @@ pub struct Challenge {
     pub guesses: HashSet<Digest>,
     /// The newest of them.
     pub last_guess: Option<Digest>,
-    /// When the newest of them arrived. For a used challenge that is when it was used.
+    /// When the newest of them arrived. For a challenge that a typed code used that is when it was used.
     pub last_guess_at: Option<UtcDateTime>,
+    /// When its link was used.
+    pub linked_at: Option<UtcDateTime>,
 }
 
 /// The newest email of a challenge's code.
@@ -62,17 +64,18 @@ impl Challenge {
             guesses: HashSet::new(),
             last_guess: None,
             last_guess_at: None,
+            linked_at: None,
         }
     }
 
-    /// Whether it has guesses left and its right code was not submitted yet. (While it is reserved: whether it will have.)
+    /// Whether it has guesses left, and neither its code nor its link was used yet. (While it is reserved: whether it will have.)
     #[must_use]
     pub fn takes_guesses(&self, max_guesses: usize) -> bool {
         let is_used = self
             .code_digest
             .as_ref()
             .is_some_and(|code| self.guesses.contains(code));
-        self.guesses.len() < max_guesses && !is_used
+        self.guesses.len() < max_guesses && !is_used && self.linked_at.is_none()
     }
 
     /// Whether its code may be mailed again. If not, the challenge is dead, and a new one replaces it.

@@ -33,11 +33,13 @@ pub enum Verdict {
 /// A failed write whose guess is the challenge's newest is a repeat, by the SDK or by the app after a lost response. It gets
 /// the verdict of the first: the right code for [`REPEATABLE_FOR`], a wrong code when it took the last guess. An older wrong
 /// code, repeated after the last guess, gets [`Verdict::Gone`].
+///
+/// A code that is typed after the link was used gets the proof of the link.
 #[must_use]
 pub fn judge(guess: &Digest, written: &Condition<Challenge>, max_guesses: usize, now: UtcDateTime) -> Verdict {
     match written {
         Condition::Held(challenge) if challenge.code_digest.as_ref() == Some(guess) => Verdict::Right {
-            verified_at: now,
+            verified_at: challenge.linked_at.unwrap_or(now),
             opened_at: challenge.opened_at,
         },
         Condition::Held(challenge) => Verdict::Wrong {
@@ -54,12 +56,41 @@ pub fn judge(guess: &Digest, written: &Condition<Challenge>, max_guesses: usize,
 ///
 /// The right code stays repeatable for its 60 s even when the challenge expires in between: whoever was in time keeps that.
 fn judge_repeat(challenge: &Challenge, is_right: bool, now: UtcDateTime) -> Verdict {
-    match challenge.last_guess_at {
+    match challenge.linked_at.or(challenge.last_guess_at) {
         Some(verified_at) if is_right && now - verified_at <= REPEATABLE_FOR => Verdict::Right {
             verified_at,
             opened_at: challenge.opened_at,
         },
-        Some(_) if !is_right && now < challenge.expires_at => Verdict::Wrong { guesses_left: 0 },
+        Some(_) if !is_right && now < challenge.expires_at && challenge.linked_at.is_none() => {
+            Verdict::Wrong { guesses_left: 0 }
+        }
+        _ => Verdict::Gone,
+    }
+}
+
+/// Judges a link, whose code has this digest, by what the write of its use found.
+///
+/// A link comes out of the email as it was sealed, so it is no guess. If its use were one, the challenge would be used up at
+/// once, and for [`REPEATABLE_FOR`] nobody would count what a stranger types who asked for somebody else's email and waits for
+/// their tap.
+#[must_use]
+pub fn judge_link(code: &Digest, written: &Condition<Challenge>, now: UtcDateTime) -> Verdict {
+    let (challenge, used_at) = match written {
+        Condition::Held(challenge) => (challenge, Some(now)),
+        Condition::Failed(challenge) => {
+            let typed_at = challenge
+                .last_guess_at
+                .filter(|_| challenge.last_guess.as_ref() == Some(code));
+            (challenge, challenge.linked_at.or(typed_at))
+        }
+    };
+    match used_at {
+        Some(verified_at) if challenge.code_digest.as_ref() == Some(code) && now - verified_at <= REPEATABLE_FOR => {
+            Verdict::Right {
+                verified_at,
+                opened_at: challenge.opened_at,
+            }
+        }
         _ => Verdict::Gone,
     }
 }

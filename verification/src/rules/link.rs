@@ -41,8 +41,8 @@ pub struct Link {
     pub code: Code,
     /// When the challenge expires.
     pub expires_at: UtcDateTime,
-    /// The language of the email, and so of the page.
-    pub locale: Locale,
+    /// The language of the email, and so of the page. None if the service has it no more.
+    pub locale: Option<Locale>,
 }
 
 /// The plaintext of the parameter: a JSON array of address, challenge id, code, expiry (epoch seconds), language tag.
@@ -58,24 +58,32 @@ pub enum LinkError {
     /// Its content could not be sealed.
     #[error(transparent)]
     NotSealed(#[from] NotSealed),
+    /// The URL of the API is not known.
+    #[error("no link can be made: the event names no domain")]
+    NoDomain,
 }
 
 impl LinkTarget {
-    /// The URL of the link with this parameter, in an email for which a request came to `domain`. None where emails carry no
-    /// link, and when the URL of the API is not known.
-    #[must_use]
-    pub fn url(&self, api_url: &ApiUrl, domain: Option<&str>, sealed: &str) -> Option<String> {
-        let base = match self {
-            Self::Off => return None,
-            Self::Page => format!("{}{PAGE_PATH}", api_url.at(domain)?),
-            Self::App(url) => url.clone(),
-        };
-        Some(format!("{base}?{PARAMETER}={sealed}"))
+    /// The URL that a link begins with, in an email for which a request came to `domain`. None where emails carry no link.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::NoDomain`] when the URL of the API is not known.
+    pub fn url(&self, api_url: &ApiUrl, domain: Option<&str>) -> Result<Option<String>, LinkError> {
+        match self {
+            Self::Off => Ok(None),
+            Self::Page => {
+                let api_url = api_url.at(domain).ok_or(LinkError::NoDomain)?;
+                Ok(Some(format!("{api_url}{PAGE_PATH}")))
+            }
+            Self::App(url) => Ok(Some(url.clone())),
+        }
     }
 }
 
 impl Link {
-    /// The link's parameter. `charge` is the charge for the email: it is random and no other email has it, so it is the nonce.
+    /// The link's parameter. `charge` is the charge for the email: no other email has it, so the nonce is made of it. Not as it
+    /// is, for it may be the challenge's id as well.
     ///
     /// # Errors
     ///
@@ -86,10 +94,11 @@ impl Link {
             self.challenge_id.to_string().into(),
             self.code.as_str().into(),
             self.expires_at.unix_timestamp(),
-            self.locale.tag().into(),
+            self.locale.map_or("", Locale::tag).into(),
         );
         let plaintext = serde_json::to_vec(&plaintext)?;
-        Ok(keys.link.seal(charge.as_uuid().into_bytes(), &plaintext)?)
+        let nonce = keys.digest.mac(&[charge.as_uuid().as_bytes(), b"link"]).first_chunk();
+        Ok(keys.link.seal(nonce, &plaintext)?)
     }
 
     /// Opens a parameter. None unless it was sealed under these keys, and nobody changed it.
@@ -103,7 +112,7 @@ impl Link {
             // As many digits as it was made with, whatever is configured now.
             code: Code::parse(&code, u8::try_from(code.len()).ok()?).ok()?,
             expires_at: UtcDateTime::from_unix_timestamp(expires_at).ok()?,
-            locale: Locale::from_tag(&tag)?,
+            locale: Locale::from_tag(&tag),
         })
     }
 
@@ -113,7 +122,7 @@ impl Link {
         now >= self.expires_at
     }
 
-    /// Whether no use of it can have been in time, not even as a repeat.
+    /// Whether it ended so long ago that not even a repeat is accepted.
     #[must_use]
     pub fn is_forgotten(&self, now: UtcDateTime) -> bool {
         now > self.expires_at + REPEATABLE_FOR

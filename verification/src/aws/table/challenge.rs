@@ -13,6 +13,7 @@ use crate::rules::challenge::{Challenge, LastSend, PaidBy};
 use crate::rules::challenge_id::{ChallengeRef, Digest};
 use crate::rules::charge::ChargeId;
 use crate::rules::condition::Condition;
+use crate::rules::guess::REPEATABLE_FOR;
 use crate::rules::limits::Limits;
 
 /// How long the item of a challenge remembers that its opening was cancelled, if there was no item before.
@@ -206,7 +207,40 @@ impl<'a> ChallengeItem<'a> {
         write("close a challenge", update).await?.try_map(|_| Ok(()))
     }
 
+    /// Uses its link, whose code has this digest, in one write whatever its outcome. None if there is no such challenge.
+    ///
+    /// The link is no guess, and leaves the guesses as they are: see [`judge_link`](crate::rules::guess::judge_link).
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`] when DynamoDB does not respond or the item makes no sense.
+    pub async fn use_link(
+        &self,
+        code: &Digest,
+        max_guesses: usize,
+        now: UtcDateTime,
+    ) -> Result<Option<Condition<Challenge>>, TableError> {
+        let update = self
+            .table
+            .update(&self.pk)
+            .update_expression("SET linked_at = :now")
+            .condition_expression(
+                "expires_at > :now AND code_digest = :code AND attribute_not_exists(linked_at) \
+                 AND (attribute_not_exists(guesses) \
+                 OR (size(guesses) < :max_guesses AND NOT contains(guesses, :code)))",
+            )
+            .expression_attribute_values(":code", text(&code.as_str()))
+            .expression_attribute_values(":now", time(now))
+            .expression_attribute_values(":max_guesses", number(&max_guesses));
+        match write("use a link", update).await? {
+            Condition::Failed(None) => Ok(None),
+            written => Ok(Some(written.try_map(|item| read(&item.unwrap_or_default()))?)),
+        }
+    }
+
     /// Submits one guess, in one write whatever its outcome. None if there is no such challenge.
+    ///
+    /// After the link was used, guesses are still taken and counted for as long as the right code gets the link's proof.
     ///
     /// # Errors
     ///
@@ -222,9 +256,12 @@ impl<'a> ChallengeItem<'a> {
             .update(&self.pk)
             .update_expression("ADD guesses :guesses SET last_guess = :guess, last_guess_at = :now")
             .condition_expression(
-                "expires_at > :now AND attribute_exists(code_digest) AND (attribute_not_exists(guesses) \
+                "expires_at > :now AND attribute_exists(code_digest) \
+                 AND (attribute_not_exists(linked_at) OR linked_at >= :repeatable_since) \
+                 AND (attribute_not_exists(guesses) \
                  OR (size(guesses) < :max_guesses AND NOT contains(guesses, code_digest)))",
             )
+            .expression_attribute_values(":repeatable_since", time(now - REPEATABLE_FOR))
             .expression_attribute_values(":guesses", AttributeValue::Ss(vec![guess.as_str().to_owned()]))
             .expression_attribute_values(":guess", text(&guess.as_str()))
             .expression_attribute_values(":now", time(now))
@@ -248,6 +285,7 @@ fn read(item: &Item) -> Result<Challenge, TableError> {
         }),
         last_guess: read_digest(item, "last_guess"),
         last_guess_at: read_time(item, "last_guess_at"),
+        linked_at: read_time(item, "linked_at"),
     })
 }
 
