@@ -1,4 +1,4 @@
-.PHONY: help run test simulate lint smoke e2e browser screenshots setup setup-browser
+.PHONY: help run test simulate lint smoke e2e contract api-page browser screenshots setup setup-browser
 
 help:
 	@echo "make run          run the service on this machine, with a local AWS and an inbox"
@@ -6,6 +6,8 @@ help:
 	@echo "make simulate     let strangers ask for people's codes for a day, and count; SEED=7 for another day"
 	@echo "make lint         check format, code, documentation and template"
 	@echo "make smoke        run the service and use it once, from the request to the proof"
+	@echo "make contract     hold openapi.yaml against the service, with generated requests and a generated client"
+	@echo "make api-page     write docs/api.md from openapi.yaml"
 	@echo "make browser      follow the link of a mail in a real browser, and check every page"
 	@echo "make screenshots  draw every mail and page into docs/images, in each language and width"
 	@echo "make e2e          build and deploy with SAM to a local AWS that enforces IAM, and test the stack"
@@ -27,12 +29,20 @@ lint: setup
 	.venv/bin/ruff format --check local tests
 	cargo build --locked --bins
 	.venv/bin/python -m local.lint_template
+	PATH="$$PWD/.venv/bin:$$PATH" .venv/npm/node_modules/.bin/redocly lint --max-problems 50 openapi.yaml
+	.venv/bin/python -m local.api_page --check
 
 e2e: setup
 	@.venv/bin/python -m local.e2e
 
 smoke: setup
 	@.venv/bin/python -m local.smoke
+
+contract: setup
+	@.venv/bin/python -m local.contract
+
+api-page: setup
+	@.venv/bin/python -m local.api_page
 
 browser: setup-browser
 	@.venv/bin/python -m local.browser

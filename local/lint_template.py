@@ -12,6 +12,7 @@ import tempfile
 import tomllib
 from pathlib import Path
 
+import yaml
 from samtranslator.public.translator import ManagedPolicyLoader
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
@@ -64,6 +65,7 @@ URLS = [
     "https://verify.example.com/a#b",
     "https://verify.example.com:/a",
     "https://verify.example.com;a",
+    "https://verify.example.com/$default/a",
     "https://verify.example.com/it's",
     "https://verify.example.com/a b",
     "https://verify.example.com/a^b",
@@ -219,6 +221,9 @@ def faults(resources, parameters):
     found += differs("languages of DefaultLocale", parameters["DefaultLocale"]["AllowedValues"], languages)
     found += disagreements(parameters)
     found += differs("routes", routes(resources), ROUTES)
+    document = yaml.safe_load((ROOT / "openapi.yaml").read_text())
+    documented = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
+    found += differs("routes of openapi.yaml", documented, set(ROUTES))
     router = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["metadata"]["lambda"]["watch"]["router"]
     watched = {path: "".join(word.title() for word in name.split("-")) for path, name in router.items()}
     answered = {route.split()[1]: function for route, function in ROUTES.items()}

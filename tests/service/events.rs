@@ -76,11 +76,20 @@ async fn every_event_is_answered_as_listed() {
 async fn a_malformed_request_names_its_field() {
     let service = Service::start().await;
     for (name, detail) in [
-        ("request-code-bad-id", "challenge_id is not a UUID"),
-        ("request-code-broken-json", "the body is not JSON"),
-        ("request-code-no-body", "the body is not JSON"),
-        ("request-code-no-email", "email is missing"),
-        ("request-code-wrong-type", "email is not a string"),
+        (
+            "request-code-bad-id",
+            "challenge_id must be a UUID, such as 7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e",
+        ),
+        (
+            "request-code-broken-json",
+            "the body must be JSON in UTF-8, without a byte order mark",
+        ),
+        (
+            "request-code-no-body",
+            "the body must be JSON in UTF-8, without a byte order mark",
+        ),
+        ("request-code-no-email", "email is missing; it must be a string"),
+        ("request-code-wrong-type", "email must be a string"),
     ] {
         assert_eq!(
             service.request_code_event(&read(name)).await.body["detail"],
@@ -89,9 +98,9 @@ async fn a_malformed_request_names_its_field() {
         );
     }
     for (name, detail) in [
-        ("verify-code-no-id", "challenge_id is missing"),
-        ("verify-code-number", "code is not a string"),
-        ("verify-code-wrong-shape", "code is not 6 digits"),
+        ("verify-code-no-id", "challenge_id is missing; it must be a string"),
+        ("verify-code-number", "code must be a string"),
+        ("verify-code-wrong-shape", "code must have 6 digits"),
     ] {
         assert_eq!(
             service.verify_code_event(&read(name)).await.body["detail"],

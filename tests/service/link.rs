@@ -345,7 +345,7 @@ async fn without_links_the_email_has_none_and_the_routes_are_not_there() {
     assert_eq!(service.press(&link).await.page(), (404, WRONG.1));
     let handed_in = service.hand_in(&link).await;
     assert_eq!(handed_in.problem(), "400 malformed-request");
-    assert_eq!(handed_in.body["detail"], "email is missing");
+    assert_eq!(handed_in.body["detail"], "email is missing; it must be a string");
     assert_eq!(service.traffic.calls(), 0);
 }
 

@@ -68,7 +68,7 @@ async fn an_unknown_locale_is_answered_and_a_wrong_type_refused() {
         assert_eq!(service.request_code(body).await.status, 202, "{locale}");
     }
     let wrong = service.request_code(json!({ "email": KIM, "locale": 1 })).await;
-    assert_eq!(wrong.body["detail"], "locale is not a string");
+    assert_eq!(wrong.body["detail"], "locale must be a string");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,9 +4,15 @@
 //! Each test has a database and a mail server of its own, and sets the time itself. [`harness`] provides all this; each other
 //! file tests one topic.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod calls;
+mod contract;
 mod dynamodb_faults;
 mod events;
 mod garbage;
@@ -24,4 +30,5 @@ mod ses_bad_days;
 mod ses_faults;
 mod simulation;
 mod strangers;
+mod test_recipients;
 mod verify_code;

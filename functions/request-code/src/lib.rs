@@ -5,7 +5,7 @@
 //! 1. Charge its source, charge its source and the mailbox together, and find or reserve the challenge that it names: at once.
 //! 2. Choose the challenge to mail, and charge the mailbox.
 //! 3. Open the challenge.
-//! 4. Mail its code.
+//! 4. Mail its code. (A test recipient has a fixed code and gets no email; all else is the same.)
 //!
 //! Whatever was charged is taken back when no email went out.
 
@@ -24,12 +24,14 @@ use verification::config::RequestCodeConfig;
 use verification::http::problem::Problem;
 use verification::http::request::{self, JsonBody};
 use verification::http::response::{self, Success};
+use verification::keys::Keys;
 use verification::keys::key_ring::KeyRing;
 use verification::locale::Locale;
 use verification::mail::{Content, Mail};
 use verification::rules::challenge_id::{ChallengeId, ChallengeRef};
 use verification::rules::challenge_to_mail::{ChallengeToMail, Requested};
 use verification::rules::charge::ChargeId;
+use verification::rules::code::Code;
 use verification::rules::condition::Condition;
 use verification::rules::limits::Limits;
 use verification::rules::link::{Link, LinkError, PARAMETER};
@@ -37,6 +39,7 @@ use verification::rules::mailbox::Mailbox;
 use verification::rules::recipient::Recipient;
 use verification::rules::repeat::{LastMail, SendRecord};
 use verification::rules::source::Source;
+use verification::rules::test_recipient::TestRecipients;
 
 use crate::charges::{Charges, Sending};
 use crate::outcome::{Stop, internal, unavailable};
@@ -47,6 +50,7 @@ pub struct RequestCode {
     secret: Secret,
     table: Table,
     mailer: Mailer,
+    test_recipients: Option<TestRecipients>,
 }
 
 /// A request for a code.
@@ -57,6 +61,8 @@ struct CodeRequest {
     challenge_id: Option<ChallengeId>,
     /// The domain of the API that it came to.
     domain: Option<String>,
+    /// The fixed code of a test recipient, which gets no email.
+    test_code: Option<Code>,
 }
 
 impl RequestCode {
@@ -71,13 +77,15 @@ impl RequestCode {
         let secret = Secret::read(client::secrets_manager(&aws), config.shared.secret_id.clone(), now).await?;
         let table = Table::new(client::dynamodb(&aws), config.shared.table_name.clone());
         let mailer = Mailer::new(client::ses(&aws), &config.mailer, &config.shared.brand.name)?;
-        Ok(Self::new(config, secret, table, mailer))
+        Ok(Self::new(config, secret, table, mailer, now))
     }
 
-    /// Sets the function up from its parts.
+    /// Sets the function up from its parts, at `now`.
     #[must_use]
-    pub const fn new(config: RequestCodeConfig, secret: Secret, table: Table, mailer: Mailer) -> Self {
+    pub fn new(config: RequestCodeConfig, secret: Secret, table: Table, mailer: Mailer, now: UtcDateTime) -> Self {
+        let shared = &config.shared;
         Self {
+            test_recipients: TestRecipients::start(&shared.test_settings, shared.code_digits, now),
             config,
             secret,
             table,
@@ -93,12 +101,28 @@ impl RequestCode {
         generator: &mut impl TryCryptoRng,
     ) -> Response<Body> {
         let outcome = async {
-            let code_request = CodeRequest::read(request, self.config.shared.default_locale)?;
+            let code_request = self.read(request, now)?;
             let charge = ChargeId::draw(generator);
             let charge = charge.map_err(|error| Problem::internal(format!("no random id: {error}")))?;
             self.request_code(&code_request, charge, now).await
         };
         response::respond(outcome.await, request)
+    }
+
+    fn read(&self, request: &Request, now: UtcDateTime) -> Result<CodeRequest, Problem> {
+        let body = JsonBody::read(request)?;
+        let (recipient, asked) = (body.email()?, body.locale()?);
+        let fallback = self.config.shared.default_locale;
+        let test_recipients = self.test_recipients.as_ref();
+        Ok(CodeRequest {
+            locale: Locale::choose(asked, request::accept_language(request), fallback),
+            challenge_id: body.challenge_id()?,
+            domain: request::domain(request).map(ToOwned::to_owned),
+            source: request::source(request)
+                .ok_or_else(|| Problem::internal("the event names no source IP address"))?,
+            test_code: test_recipients.and_then(|test| test.code(&recipient, now)).cloned(),
+            recipient,
+        })
     }
 
     /// Takes a request through its steps. `charge` names what it is charged, and the challenge that it opens if the caller
@@ -122,7 +146,7 @@ impl RequestCode {
                 asked_for: request.challenge_id,
             },
         };
-        let fresh = ChallengeRef::new(keys, &request.recipient, ChallengeId::of_charge(charge));
+        let fresh = request.challenge(keys, ChallengeId::of_charge(charge));
         let steps = async {
             let (record, requested) = self.charge_and_find(&charges, &key_ring, request).await?;
             let chosen = ChallengeToMail::choose(&requested, fresh, self.config.code_rules(), now);
@@ -193,12 +217,12 @@ impl RequestCode {
         };
         // Under the active keys, which come first, it is reserved if it is nowhere.
         for keys in key_ring.accepted(now).skip(1) {
-            let reference = ChallengeRef::new(keys, &request.recipient, id);
+            let reference = request.challenge(keys, id);
             if let Some(challenge) = self.table.challenge(reference).find(now).await? {
                 return Ok(Requested::Named(reference, Box::new(challenge)));
             }
         }
-        let reference = ChallengeRef::new(key_ring.active(now), &request.recipient, id);
+        let reference = request.challenge(key_ring.active(now), id);
         let item = self.table.challenge(reference);
         let challenge = item.find_or_reserve(now, self.config.code_lifetime).await?;
         Ok(Requested::Named(reference, Box::new(challenge)))
@@ -259,7 +283,7 @@ impl RequestCode {
         }
     }
 
-    /// Step 4. Mails the code, and settles what was charged if SES does not take it.
+    /// Step 4. Mails the code, unless it is a test recipient's, and settles what was charged if SES does not take it.
     async fn send(
         &self,
         request: &CodeRequest,
@@ -268,6 +292,10 @@ impl RequestCode {
         sending: &Sending<'_>,
     ) -> Result<(), Stop> {
         let (challenge_id, locale) = (chosen.reference.id(), request.locale.tag());
+        if request.test_code.is_some() {
+            tracing::info!(outcome = "test-code", %challenge_id);
+            return Ok(());
+        }
         let sent = match self.write(request, chosen, &charges.mail) {
             Ok(mail) => self.mailer.send(&request.recipient, &mail).await,
             Err(error) => Err(MailError::Unbuilt(error.to_string())),
@@ -338,15 +366,8 @@ impl RequestCode {
 }
 
 impl CodeRequest {
-    fn read(request: &Request, default_locale: Locale) -> Result<Self, Problem> {
-        let body = JsonBody::read(request)?;
-        Ok(Self {
-            recipient: body.email()?,
-            locale: Locale::choose(body.locale()?, request::accept_language(request), default_locale),
-            challenge_id: body.challenge_id()?,
-            domain: request::domain(request).map(ToOwned::to_owned),
-            source: request::source(request)
-                .ok_or_else(|| Problem::internal("the event names no source IP address"))?,
-        })
+    /// A challenge of this request's recipient.
+    fn challenge<'a>(&'a self, keys: &'a Keys, id: ChallengeId) -> ChallengeRef<'a> {
+        ChallengeRef::new(keys, &self.recipient, id).with_test_code(self.test_code.as_ref())
     }
 }

@@ -70,6 +70,7 @@ impl VerifyCode {
         let issuer = self.config.shared.api_url.at(request::domain(request));
         let issuer = issuer.ok_or_else(|| Problem::internal("the event names no domain"))?;
         let (judged, key_ring) = self.judge(&attempt, now).await.map_err(Problem::internal)?;
+        let is_test = self.test_code(&attempt.recipient, now).is_some();
 
         let Attempt {
             recipient,
@@ -84,6 +85,7 @@ impl VerifyCode {
                     challenge_id,
                     proof_id: right.proof_id,
                     verified_at: right.verified_at,
+                    is_test,
                 };
                 let proof = Proof::sign(key, &self.config.proof, &issuer, &redemption).map_err(Problem::internal)?;
                 self.give_back(right.request).await;
@@ -92,6 +94,7 @@ impl VerifyCode {
                     challenge_id,
                     token: proof.token,
                     expires_in: proof.expires_at - now,
+                    is_test,
                 })
             }
             Judged::Wrong { guesses_left } => Err(Problem::InvalidCode {
@@ -100,6 +103,11 @@ impl VerifyCode {
             }),
             Judged::Gone => Err(Problem::CodeExpired { challenge_id }),
         }
+    }
+
+    /// The fixed code of a test recipient.
+    fn test_code(&self, recipient: &Recipient, now: UtcDateTime) -> Option<&Code> {
+        self.test_recipients.as_ref()?.code(recipient, now)
     }
 
     /// Judges an attempt. Also returns the key ring that was used: a newer one if the challenge was not found and the secret,
@@ -128,7 +136,8 @@ impl VerifyCode {
     ) -> Result<Option<Judged>, TableError> {
         let max_guesses = self.config.shared.max_guesses;
         for keys in key_ring.accepted(now) {
-            let challenge = ChallengeRef::new(keys, &attempt.recipient, attempt.challenge_id);
+            let challenge = ChallengeRef::new(keys, &attempt.recipient, attempt.challenge_id)
+                .with_test_code(self.test_code(&attempt.recipient, now));
             let digest = attempt.code.digest(challenge);
             let item = self.table.challenge(challenge);
             let written = if attempt.by_link {

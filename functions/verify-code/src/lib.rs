@@ -16,6 +16,7 @@ use verification::http::problem::Problem;
 use verification::http::request::{self, JsonBody};
 use verification::http::response::{self, Success};
 use verification::rules::link::PAGE_PATH;
+use verification::rules::test_recipient::TestRecipients;
 
 use crate::judge::Attempt;
 
@@ -27,6 +28,7 @@ pub struct VerifyCode {
     config: VerifyCodeConfig,
     secret: Secret,
     table: Table,
+    test_recipients: Option<TestRecipients>,
 }
 
 impl VerifyCode {
@@ -40,13 +42,19 @@ impl VerifyCode {
         let aws = client::load().await;
         let secret = Secret::read(client::secrets_manager(&aws), config.shared.secret_id.clone(), now).await?;
         let table = Table::new(client::dynamodb(&aws), config.shared.table_name.clone());
-        Ok(Self::new(config, secret, table))
+        Ok(Self::new(config, secret, table, now))
     }
 
-    /// Sets the function up from its parts.
+    /// Sets the function up from its parts, at `now`.
     #[must_use]
-    pub const fn new(config: VerifyCodeConfig, secret: Secret, table: Table) -> Self {
-        Self { config, secret, table }
+    pub fn new(config: VerifyCodeConfig, secret: Secret, table: Table, now: UtcDateTime) -> Self {
+        let shared = &config.shared;
+        Self {
+            test_recipients: TestRecipients::start(&shared.test_settings, shared.code_digits, now),
+            config,
+            secret,
+            table,
+        }
     }
 
     /// Handles one request that came at `now`.

@@ -29,7 +29,7 @@ impl VerifyCode {
         match self.open(sealed, now).await {
             Ok(Some(link)) => attempt(link, now),
             Ok(None) => Err(Problem::malformed(
-                "link is not one of this service, or not a whole one",
+                "link must be the whole parameter of a link in an email",
             )),
             Err(error) => Err(Problem::internal(error)),
         }

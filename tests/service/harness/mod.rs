@@ -9,6 +9,7 @@
 //! * [`log`]: everything that was logged.
 
 pub(crate) mod broken_ses;
+pub(crate) mod contract;
 pub(crate) mod dynamodb;
 pub(crate) mod event;
 pub(crate) mod log;

@@ -22,8 +22,10 @@ use verification::rules::charge::ChargeId;
 use verification::rules::limits::Limits;
 use verification::rules::link::LinkTarget;
 use verification::rules::proof::ProofRules;
+use verification::rules::test_recipient::TestSettings;
 use verify_code::VerifyCode;
 
+use super::contract;
 use super::dynamodb::{self, Traffic};
 use super::event::{self, event, guess};
 use super::log;
@@ -91,7 +93,7 @@ impl Service {
         let secret = read_secret(&self.secrets, self.now()).await;
         let ses = client::ses(&sdk_config(url));
         let mailer = Mailer::new(ses, &self.config.mailer, &self.config.shared.brand.name).expect("a usable sender");
-        self.request_code = RequestCode::new(self.config.clone(), secret, self.table(), mailer);
+        self.request_code = RequestCode::new(self.config.clone(), secret, self.table(), mailer, self.time());
     }
 
     /// Sends the browsers of those who verify their address to this URL.
@@ -99,7 +101,7 @@ impl Service {
         let secret = read_secret(&self.secrets, self.now()).await;
         let mut config = verify_code_config(&self.config);
         config.app_return_url = Some(url.to_owned());
-        self.verify_code = VerifyCode::new(config, secret, self.table());
+        self.verify_code = VerifyCode::new(config, secret, self.table(), self.time());
     }
 
     /// Follows the link with this parameter, as a browser or a scanner does.
@@ -158,7 +160,9 @@ impl Service {
         let (request, mut generator) = (event::request(event), SysRng);
         // Boxed, because this future is large, and each test's would be as large.
         let response = Box::pin(self.request_code.handle(&request, self.time(), &mut generator));
-        Response::read(&response.await)
+        let response = Response::read(&response.await);
+        contract::check(event, &response);
+        response
     }
 
     pub(crate) async fn verify_code(&self, id: &str, code: &str) -> Response {
@@ -171,7 +175,9 @@ impl Service {
 
     /// The response of one instance of the function.
     pub(crate) async fn verify_code_by(&self, instance: &VerifyCode, event: &Value) -> Response {
-        Response::read(&instance.handle(&event::request(event), self.time()).await)
+        let response = Response::read(&instance.handle(&event::request(event), self.time()).await);
+        contract::check(event, &response);
+        response
     }
 
     /// The key set as the function returns it.
@@ -246,7 +252,7 @@ async fn start_request_code(
     let ses = client::ses(&sdk_config(ses.url()));
     let secret = read_secret(secrets, now).await;
     let mailer = Mailer::new(ses, &config.mailer, &config.shared.brand.name).expect("a usable sender");
-    RequestCode::new(config.clone(), secret, table(config, dynamodb), mailer)
+    RequestCode::new(config.clone(), secret, table(config, dynamodb), mailer, time_of(now))
 }
 
 async fn start_verify_code(
@@ -256,7 +262,12 @@ async fn start_verify_code(
     now: i64,
 ) -> VerifyCode {
     let secret = read_secret(secrets, now).await;
-    VerifyCode::new(verify_code_config(config), secret, table(config, dynamodb))
+    VerifyCode::new(
+        verify_code_config(config),
+        secret,
+        table(config, dynamodb),
+        time_of(now),
+    )
 }
 
 fn verify_code_config(config: &RequestCodeConfig) -> VerifyCodeConfig {
@@ -301,6 +312,7 @@ pub(crate) fn config() -> RequestCodeConfig {
                 color: Color::parse("#1d4ed8").expect("a color"),
                 support: None,
             },
+            test_settings: TestSettings::default(),
         },
         code_lifetime: Duration::minutes(10),
         limits: Limits {

@@ -46,6 +46,11 @@ impl<'a> Environment<'a> {
         })
     }
 
+    /// Any text, which is checked later.
+    pub(super) fn any(&mut self, name: &str) -> String {
+        self.parsed(name, "a text, or nothing", Some)
+    }
+
     /// A text that may be empty, which is none.
     pub(super) fn optional(
         &mut self,

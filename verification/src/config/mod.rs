@@ -19,6 +19,7 @@ use crate::rules::limits::Limits;
 use crate::rules::link::LinkTarget;
 use crate::rules::proof::ProofRules;
 use crate::rules::recipient::Recipient;
+use crate::rules::test_recipient::TestSettings;
 
 /// The configuration of request-code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +71,9 @@ pub struct SharedConfig {
     pub default_locale: Locale,
     /// `SENDER_NAME`, `BRAND_COLOR` and `SUPPORT_CONTACT`.
     pub brand: Brand,
+    /// `TEST_RECIPIENT`, an address or `@` and a domain; `TEST_CODE`; `TEST_UNTIL`, the last day (UTC), at most 90 days
+    /// ahead. Or all three empty.
+    pub test_settings: TestSettings,
 }
 
 impl RequestCodeConfig {
@@ -179,6 +183,11 @@ impl SharedConfig {
                     is_line(&text, 0..=128).then(|| Contact::new(text))
                 }),
             },
+            test_settings: TestSettings {
+                who: environment.any("TEST_RECIPIENT"),
+                code: environment.any("TEST_CODE"),
+                until: environment.any("TEST_UNTIL"),
+            },
         }
     }
 }
@@ -266,7 +275,7 @@ const NO_APPS: [&str; 11] = [
 
 /// A character of a path that means nothing in a header, a policy or a fragment.
 fn is_path(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~%+".contains(&byte)
+    byte.is_ascii_alphanumeric() || b"-._~%+$".contains(&byte)
 }
 
 #[cfg(test)]
@@ -291,6 +300,9 @@ mod tests {
             ("SENDER_NAME", "예시"),
             ("BRAND_COLOR", "#1d4ed8"),
             ("SUPPORT_CONTACT", "help@example.com"),
+            ("TEST_RECIPIENT", ""),
+            ("TEST_CODE", ""),
+            ("TEST_UNTIL", ""),
             ("DEFAULT_LOCALE", "ko"),
             ("VERIFICATION_LINK", "on"),
             ("LINK_URL", ""),

@@ -32,13 +32,15 @@ impl JsonBody {
         }
         if request.body().len() > MAX_BODY_BYTES {
             return Err(Problem::malformed(format!(
-                "the body is longer than {MAX_BODY_BYTES} bytes"
+                "the body must have at most {MAX_BODY_BYTES} bytes"
             )));
         }
         match serde_json::from_slice(request.body()) {
             Ok(Value::Object(members)) => Ok(Self(members)),
-            Ok(_) => Err(Problem::malformed("the body is not a JSON object")),
-            Err(_) => Err(Problem::malformed("the body is not JSON")),
+            Ok(_) => Err(Problem::malformed("the body must be a JSON object")),
+            Err(_) => Err(Problem::malformed(
+                "the body must be JSON in UTF-8, without a byte order mark",
+            )),
         }
     }
 
@@ -58,7 +60,7 @@ impl JsonBody {
     /// A [`Problem`] when it is no UUID.
     pub fn challenge_id(&self) -> Result<Option<ChallengeId>, Problem> {
         let id = self.optional("challenge_id")?.map(ChallengeId::parse).transpose();
-        id.map_err(|_| Problem::malformed("challenge_id is not a UUID"))
+        id.map_err(|_| not_a_uuid())
     }
 
     /// `challenge_id`, which verify-code requires.
@@ -67,9 +69,8 @@ impl JsonBody {
     ///
     /// A [`Problem`] when it is missing or no UUID.
     pub fn required_challenge_id(&self) -> Result<ChallengeId, Problem> {
-        self.required("challenge_id")?;
-        self.challenge_id()?
-            .ok_or_else(|| Problem::malformed("challenge_id is missing"))
+        let id = self.required("challenge_id")?;
+        ChallengeId::parse(id).map_err(|_| not_a_uuid())
     }
 
     /// `code`, which has `digits` digits.
@@ -79,7 +80,7 @@ impl JsonBody {
     /// A [`Problem`] when it is missing, is no string, or has another shape.
     pub fn code(&self, digits: u8) -> Result<Code, Problem> {
         let code = Code::parse(self.required("code")?, digits);
-        code.map_err(|_| Problem::malformed(format!("code is not {digits} digits")))
+        code.map_err(|_| Problem::malformed(format!("code must have {digits} digits")))
     }
 
     /// `link`, if there is one: the parameter of a link in an email.
@@ -102,7 +103,7 @@ impl JsonBody {
 
     fn required(&self, name: &str) -> Result<&str, Problem> {
         self.optional(name)?
-            .ok_or_else(|| Problem::malformed(format!("{name} is missing")))
+            .ok_or_else(|| Problem::malformed(format!("{name} is missing; it must be a string")))
     }
 
     /// A member that is null counts as left out, because many JSON libraries write it so.
@@ -110,9 +111,13 @@ impl JsonBody {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(Problem::malformed(format!("{name} is not a string"))),
+            Some(_) => Err(Problem::malformed(format!("{name} must be a string"))),
         }
     }
+}
+
+fn not_a_uuid() -> Problem {
+    Problem::malformed("challenge_id must be a UUID, such as 7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e")
 }
 
 /// Checks the method. API Gateway has no route for other methods, but `cargo lambda watch` does.

@@ -28,6 +28,8 @@ pub enum Success {
         token: String,
         /// How long the proof still lives.
         expires_in: Duration,
+        /// Whether the recipient is a test recipient.
+        is_test: bool,
     },
     /// The public keys of proofs.
     KeySet(KeySet),
@@ -50,7 +52,12 @@ pub fn log(outcome: &Result<Success, Problem>, request: &Request) {
         Ok(Success::AlreadyMailed(mailed)) => {
             tracing::info!(outcome = "already-mailed", challenge_id = %mailed.challenge_id);
         }
-        Ok(Success::Verified { challenge_id, .. }) => tracing::info!(outcome = "verified", %challenge_id),
+        Ok(Success::Verified {
+            challenge_id, is_test, ..
+        }) => {
+            let outcome = if *is_test { "test-verified" } else { "verified" };
+            tracing::info!(outcome, %challenge_id);
+        }
         // The first was logged when SES took the email. The second is no event.
         Ok(Success::Mailed(_) | Success::KeySet(_)) => {}
         Err(problem) => problem.log(request::id(request)),

@@ -5,8 +5,9 @@ use std::fmt;
 use time::UtcDateTime;
 use uuid::Uuid;
 
-use crate::keys::Keys;
+use crate::keys::{Keys, Mac, MacKey};
 use crate::rules::charge::ChargeId;
+use crate::rules::code::Code;
 use crate::rules::recipient::Recipient;
 
 /// The id of a challenge: a UUID (RFC 9562), made by the service or by the app.
@@ -49,18 +50,38 @@ impl fmt::Display for ChallengeId {
 ///
 /// During a rotation of the secret two sets of keys are in use, and an id means nothing under the wrong one. So the three
 /// travel together, and everything that depends on them is derived here.
+///
+/// A challenge of a test recipient is another one than a challenge with the same id and recipient that is none: all that is
+/// derived differs. So a fixed code buys no proof that is not marked, whatever is configured when it is submitted.
 #[derive(Clone, Copy)]
 pub struct ChallengeRef<'a> {
     keys: &'a Keys,
     recipient: &'a Recipient,
     id: ChallengeId,
+    test_code: Option<&'a Code>,
 }
 
 impl<'a> ChallengeRef<'a> {
     /// The challenge `id` of `recipient` under `keys`.
     #[must_use]
     pub const fn new(keys: &'a Keys, recipient: &'a Recipient, id: ChallengeId) -> Self {
-        Self { keys, recipient, id }
+        Self {
+            keys,
+            recipient,
+            id,
+            test_code: None,
+        }
+    }
+
+    /// The same challenge for a test recipient, which has this code; or for any other recipient.
+    #[must_use]
+    pub const fn with_test_code(self, test_code: Option<&'a Code>) -> Self {
+        Self { test_code, ..self }
+    }
+
+    /// The fixed code of a test recipient's challenge.
+    pub(crate) const fn test_code(self) -> Option<&'a Code> {
+        self.test_code
     }
 
     /// The id alone.
@@ -77,19 +98,13 @@ impl<'a> ChallengeRef<'a> {
 
     /// The name of the challenge's item. The recipient is part of it, so the same id with another address is another item.
     pub(crate) fn item_name(self) -> String {
-        let fields = [self.recipient.as_bytes(), self.id.0.as_bytes()];
-        self.keys.item_name.mac(&fields).to_string()
+        self.mac(&self.keys.item_name, &[]).to_string()
     }
 
     /// One of the endless 64-bit words from which the challenge's code is cut.
     pub(crate) fn code_word(self, opened_at: i64, counter: u64) -> u64 {
-        let fields = [
-            self.recipient.as_bytes(),
-            self.id.0.as_bytes(),
-            &opened_at.to_be_bytes(),
-            &counter.to_be_bytes(),
-        ];
-        self.keys.code.mac(&fields).first_word()
+        let fields: [&[u8]; 2] = [&opened_at.to_be_bytes(), &counter.to_be_bytes()];
+        self.mac(&self.keys.code, &fields).first_word()
     }
 
     /// An id for the proof of this challenge, opened at this time. No other proof ever has it: an id that an app uses again is
@@ -97,14 +112,19 @@ impl<'a> ChallengeRef<'a> {
     #[must_use]
     pub fn proof_id(self, opened_at: UtcDateTime) -> String {
         let opened_at = opened_at.unix_timestamp().to_be_bytes();
-        let fields = [self.recipient.as_bytes(), self.id.0.as_bytes(), &opened_at, b"proof"];
-        self.keys.digest.mac(&fields).to_string()
+        self.mac(&self.keys.digest, &[&opened_at, b"proof"]).to_string()
     }
 
     /// The digest of some digits as a code of this challenge.
     pub(crate) fn digest(self, digits: &str) -> Digest {
-        let fields = [self.recipient.as_bytes(), self.id.0.as_bytes(), digits.as_bytes()];
-        Digest(self.keys.digest.mac(&fields).to_string())
+        Digest(self.mac(&self.keys.digest, &[digits.as_bytes()]).to_string())
+    }
+
+    /// Authenticates the challenge's name and more fields.
+    fn mac(self, key: &MacKey, more: &[&[u8]]) -> Mac {
+        let test: &[&[u8]] = if self.test_code.is_some() { &[b"test"] } else { &[] };
+        let name: [&[u8]; 2] = [self.recipient.as_bytes(), self.id.0.as_bytes()];
+        key.mac(&[&name, more, test].concat())
     }
 }
 

@@ -66,10 +66,15 @@ pub struct WrongShape;
 impl Code {
     /// Derives the code of a challenge: an HMAC of recipient, challenge and opening time, cut to `digits` without bias.
     ///
+    /// A test recipient's code is not derived but the configured one.
+    ///
     /// A derived code can be mailed again, although the table holds nothing to recover it from. This is the keyed part of
     /// HOTP (RFC 4226), with rejection in place of its slightly biased modulo.
     #[must_use]
     pub fn derive(challenge: ChallengeRef, opened_at: UtcDateTime, digits: u8) -> Self {
+        if let Some(code) = challenge.test_code() {
+            return code.clone();
+        }
         let codes = 10_u64.pow(u32::from(digits));
         let opened_at = opened_at.unix_timestamp();
         let number = (0..)

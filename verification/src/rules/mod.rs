@@ -16,6 +16,7 @@
 //! * [`api_url`]: the URL under which the outside reaches the API.
 //! * [`link`]: the link in an email, which is as good as the code.
 //! * [`proof`]: what a right code is worth, a signed token that any backend can verify.
+//! * [`test_recipient`]: addresses that get a fixed code and no email.
 //! * [`condition`]: how a conditional write ended.
 
 pub mod api_url;
@@ -33,3 +34,4 @@ pub mod proof;
 pub mod recipient;
 pub mod repeat;
 pub mod source;
+pub mod test_recipient;

@@ -6,6 +6,7 @@ use time::{Duration, UtcDateTime};
 use crate::keys::proof_key::{ProofKey, SigningError};
 use crate::rules::challenge_id::ChallengeId;
 use crate::rules::recipient::Recipient;
+use crate::rules::test_recipient::TEST_AUDIENCE;
 
 /// For whom proofs are, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Redemption<'a> {
     pub proof_id: String,
     /// When it did. A repeat has the time of the first.
     pub verified_at: UtcDateTime,
+    /// Whether the recipient is a test recipient. `aud` says so.
+    pub is_test: bool,
 }
 
 /// A token and its end.
@@ -67,10 +70,14 @@ impl Proof {
         redemption: &Redemption,
     ) -> Result<Self, SigningError> {
         let address = redemption.recipient.as_str();
+        let mut audience = rules.audience.clone();
+        if redemption.is_test {
+            audience.push_str(TEST_AUDIENCE);
+        }
         let expires_at = redemption.verified_at + rules.lifetime;
         let token = key.sign(&Claims {
             iss: issuer,
-            aud: &rules.audience,
+            aud: &audience,
             sub: address,
             email: address,
             email_verified: true,
@@ -114,6 +121,7 @@ mod tests {
             challenge_id: ChallengeId::parse("7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e").expect("a UUID"),
             proof_id: "an id".to_owned(),
             verified_at: at(verified_at),
+            is_test: false,
         };
         Proof::sign(key, &rules(), ISSUER, &redemption).expect("a proof")
     }

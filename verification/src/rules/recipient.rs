@@ -68,6 +68,11 @@ impl Recipient {
         format!("{}•••@{domain}", first.map(String::from).unwrap_or_default())
     }
 
+    /// The part behind the `@`.
+    pub(crate) fn domain(&self) -> &str {
+        self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
