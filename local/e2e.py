@@ -15,6 +15,7 @@ import tempfile
 import time
 import uuid
 import zipfile
+from datetime import date, timedelta
 from pathlib import Path
 
 from local.lint_template import as_list, routes, translated
@@ -29,6 +30,7 @@ ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
 KEY_SET = ".well-known/jwks.json"
 BUILT = ROOT / ".aws-sam" / "build"
 # As short as they may be: the suite waits for both to end.
+TEST_DOMAIN, TEST_CODE = "test.example.com", "424242"
 PARAMETERS = {"Architecture": ARCHITECTURE, "ResendPauseSeconds": 30, "ProofLifetimeMinutes": 2}
 
 # The AWS service that each permission is for, as the functions name it.
@@ -88,6 +90,7 @@ def run_suite(ids, api_url):
     say("Running the suite …")
     command = [TOOLS / "pytest", "-q", "-p", "no:cacheprovider", "tests/api"]
     environment = os.environ | {"API_URL": api_url, "INBOX_URL": SERVICE.inbox}
+    environment |= {"TEST_DOMAIN": TEST_DOMAIN, "TEST_CODE": TEST_CODE}
     if subprocess.run([str(part) for part in command], cwd=ROOT, env=environment).returncode:
         for group in ("RequestCodeLog", "VerifyCodeLog"):
             for event in SERVICE.client("logs").filter_log_events(logGroupName=ids[group])["events"]:
@@ -234,7 +237,9 @@ def test_the_stack():
     api, inbox = Api(api_url), Inbox(SERVICE.inbox)
     check_default_issuer(ids, api, inbox)
     # The domain of the local API has no address here, so backends could not fetch its keys.
-    SERVICE.deploy(BUILT / "template.yaml", **PARAMETERS, ProofIssuer=api_url, VerificationLink="on")
+    settings = {"ProofIssuer": api_url, "VerificationLink": "on"}
+    tests = {"TestRecipient": f"@{TEST_DOMAIN}", "TestCode": TEST_CODE, "TestUntil": date.today() + timedelta(days=7)}
+    SERVICE.deploy(BUILT / "template.yaml", **PARAMETERS, **settings, **tests)
     run_suite(ids, api_url)
     rotate(ids, api, inbox)
     prove_permissions(ids, api)

@@ -86,13 +86,17 @@ def test_an_unknown_challenge_is_expired(api, address):
 
 def test_malformed_requests_name_their_field(api, address):
     for path, body, detail in (
-        ("request-code", b"{", "the body is not JSON"),
-        ("request-code", b"[]", "the body is not a JSON object"),
-        ("request-code", {}, "email is missing"),
-        ("request-code", {"email": 1}, "email is not a string"),
-        ("request-code", {"email": address, "challenge_id": "1"}, "challenge_id is not a UUID"),
-        ("verify-code", {"email": address, "code": "123456"}, "challenge_id is missing"),
-        ("verify-code", {"email": address, "challenge_id": UNKNOWN, "code": "12345"}, "code is not 6 digits"),
+        ("request-code", b"{", "the body must be JSON in UTF-8, without a byte order mark"),
+        ("request-code", b"[]", "the body must be a JSON object"),
+        ("request-code", {}, "email is missing; it must be a string"),
+        ("request-code", {"email": 1}, "email must be a string"),
+        (
+            "request-code",
+            {"email": address, "challenge_id": "1"},
+            "challenge_id must be a UUID, such as 7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e",
+        ),
+        ("verify-code", {"email": address, "code": "123456"}, "challenge_id is missing; it must be a string"),
+        ("verify-code", {"email": address, "challenge_id": UNKNOWN, "code": "12345"}, "code must have 6 digits"),
     ):
         response = api.post(path, body)
         assert (response.problem(), response.body["detail"]) == ("400 malformed-request", detail)

@@ -136,6 +136,37 @@ fn odd_bodies_are_refused() {
     assert_nothing_written();
 }
 
+/// What a body may be, as the document says.
+#[tokio::test(flavor = "multi_thread")]
+async fn json_is_utf_8_without_a_mark_and_nothing_behind_it() {
+    let service = Service::start().await;
+    let body = json!({ "email": KIM }).to_string();
+    let euc_kr = b"{\"email\": \"\xb1\xe8@example.com\"}";
+    for refused in [
+        format!("\u{FEFF}{body}").as_bytes(),
+        format!("{body}{body}").as_bytes(),
+        format!("{body},").as_bytes(),
+        euc_kr,
+    ] {
+        let response = service.request_code_event(&event("/request-code", refused)).await;
+        assert_eq!(response.problem(), "400 malformed-request");
+        assert_eq!(
+            response.body["detail"],
+            "the body must be JSON in UTF-8, without a byte order mark"
+        );
+    }
+    assert_eq!(service.ses.calls(), 0);
+    let twice = br#"{"email": "lee@example.com", "email": "kim@example.com"}"#;
+    let mut event = event("/request-code", twice);
+    event["headers"]["content-type"] = json!("application/json; charset=euc-kr");
+    assert_eq!(service.request_code_event(&event).await.status, 202);
+    assert_eq!(
+        service.ses.newest_mail().0["Destination"]["ToAddresses"],
+        json!([KIM]),
+        "the last one counts"
+    );
+}
+
 #[test]
 fn a_body_that_is_not_declared_as_json_is_refused() {
     let body = json!({ "email": KIM, "challenge_id": OWN_ID, "code": "123456" }).to_string();
