@@ -84,7 +84,7 @@ class Backend:
     """What verifies proofs in one language, without a framework."""
 
     def __init__(self, name, folder):
-        self.name, self.folder, self.process = name, folder, None
+        self.name, self.folder = name, folder
         if name == "python":
             (folder / "proof.py").write_text(document_file("signup/proof.py"))
             self.command = [sys.executable, "check.py"]
@@ -116,7 +116,7 @@ class Example:
     """A whole backend, `django` or `express`, with its own tests."""
 
     def __init__(self, name, folder):
-        self.name, self.folder = name, folder
+        self.name, self.folder, self.process = name, folder, None
         for file in FILES[name]:
             path = folder / file
             path.parent.mkdir(exist_ok=True)
