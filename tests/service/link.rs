@@ -5,7 +5,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
 use verification::rules::link::LinkTarget;
 
-use crate::harness::event::{event, follow, press};
+use crate::harness::event::{event, follow, guess, press};
 use crate::harness::secrets_manager::Mood;
 use crate::harness::service::{KIM, OWN_ID, Service, config};
 
@@ -52,8 +52,8 @@ async fn the_button_verifies_once_and_repeats_for_a_minute_like_the_code() {
     assert_eq!(service.hand_in(&link).await.problem(), "401 code-expired");
 }
 
-/// A stranger who asked for Kim's email under an id of theirs must not profit from Kim's tap: neither learn of it while it
-/// matters, nor try codes that nobody counts.
+/// A stranger who asked for Kim's email under an id of theirs must not profit from Kim's tap: no code is tried that nobody
+/// counts.
 #[tokio::test(flavor = "multi_thread")]
 async fn guesses_after_the_link_was_used_are_counted_as_before() {
     let service = Service::start().await;
@@ -77,9 +77,32 @@ async fn guesses_after_the_link_was_used_are_counted_as_before() {
             ("401 invalid-code", &json!(left))
         );
     }
+    let repeat = service.verify_code(&id, "000004").await;
+    assert_eq!(
+        (repeat.problem().as_str(), &repeat.body["guesses_left"]),
+        ("401 invalid-code", &json!(0))
+    );
     assert_eq!(service.verify_code(&id, &code).await.problem(), "401 code-expired");
     assert_eq!(service.verify_code(&id, "000005").await.problem(), "401 code-expired");
     assert_eq!(service.press(&link).await.page(), DONE, "a repeat");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_and_its_code_give_one_request_back() {
+    let service = Service::start().await;
+    let mut mailed = Vec::new();
+    for email in [KIM, "lee@example.com", "choi@example.com"] {
+        let id = service.request_code(json!({ "email": email })).await.challenge_id();
+        mailed.push((email, id, service.ses.newest_mail()));
+    }
+    for (_, _, mail) in &mailed[..2] {
+        assert_eq!(service.press(&mail.sealed()).await.status, 200);
+    }
+    for (email, id, mail) in &mailed[..2] {
+        let typed = guess(email, id, &mail.code());
+        assert_eq!(service.verify_code_event(&typed).await.status, 200);
+    }
+    assert_eq!(service.count("source#", "requests").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -156,7 +156,8 @@ impl VerifyCode {
                     verified_at,
                     proof_id: challenge.proof_id(opened_at),
                     request: match written {
-                        Condition::Held(stored) if verified_at == now => stored.last_send,
+                        // After the link, the request was given back already.
+                        Condition::Held(stored) if attempt.by_link || stored.linked_at.is_none() => stored.last_send,
                         _ => None,
                     },
                 }),

@@ -52,7 +52,8 @@ impl fmt::Display for ChallengeId {
 /// travel together, and everything that depends on them is derived here.
 ///
 /// A challenge of a test recipient is another one than a challenge with the same id and recipient that is none: all that is
-/// derived differs. So a fixed code buys no proof that is not marked, whatever is configured when it is submitted.
+/// derived differs, and with another fixed code it differs again. So a fixed code buys no proof that is not marked, whatever is
+/// configured when it is submitted, and one that was replaced buys none at all.
 #[derive(Clone, Copy)]
 pub struct ChallengeRef<'a> {
     keys: &'a Keys,
@@ -122,9 +123,12 @@ impl<'a> ChallengeRef<'a> {
 
     /// Authenticates the challenge's name and more fields.
     fn mac(self, key: &MacKey, more: &[&[u8]]) -> Mac {
-        let test: &[&[u8]] = if self.test_code.is_some() { &[b"test"] } else { &[] };
-        let name: [&[u8]; 2] = [self.recipient.as_bytes(), self.id.0.as_bytes()];
-        key.mac(&[&name, more, test].concat())
+        let mut fields: Vec<&[u8]> = vec![self.recipient.as_bytes(), self.id.0.as_bytes()];
+        fields.extend(more);
+        if let Some(code) = self.test_code {
+            fields.extend([b"test", code.as_str().as_bytes()]);
+        }
+        key.mac(&fields)
     }
 }
 

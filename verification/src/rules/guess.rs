@@ -56,12 +56,13 @@ pub fn judge(guess: &Digest, written: &Condition<Challenge>, max_guesses: usize,
 ///
 /// The right code stays repeatable for its 60 s even when the challenge expires in between: whoever was in time keeps that.
 fn judge_repeat(challenge: &Challenge, is_right: bool, now: UtcDateTime) -> Verdict {
+    let is_repeatable = |used_at| now - used_at <= REPEATABLE_FOR;
     match challenge.linked_at.or(challenge.last_guess_at) {
-        Some(verified_at) if is_right && now - verified_at <= REPEATABLE_FOR => Verdict::Right {
+        Some(verified_at) if is_right && is_repeatable(verified_at) => Verdict::Right {
             verified_at,
             opened_at: challenge.opened_at,
         },
-        Some(_) if !is_right && now < challenge.expires_at && challenge.linked_at.is_none() => {
+        Some(_) if !is_right && now < challenge.expires_at && challenge.linked_at.is_none_or(is_repeatable) => {
             Verdict::Wrong { guesses_left: 0 }
         }
         _ => Verdict::Gone,
