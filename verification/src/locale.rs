@@ -1,4 +1,4 @@
-//! The languages of email and page. A folder of `locales/` is one, and `build.rs` compiles its texts.
+//! The languages of email and page. A folder of `locales/` is one, and `build/` compiles its texts.
 
 // `Locale`, which has a variant for each folder; `LanguageTexts`, `MailTexts` and `PageTexts`, one for each file in a folder.
 include!(concat!(env!("OUT_DIR"), "/locale.rs"));

@@ -8,7 +8,7 @@ use data_encoding::BASE64URL_NOPAD;
 /// The length of a nonce.
 pub(crate) const NONCE_BYTES: usize = 24;
 
-/// The most characters that are worth opening: ten times what a long address takes.
+/// The most characters that are worth opening: eight times what the longest address takes.
 const MAX_SEALED_LENGTH: usize = 4_096;
 
 /// The key that seals what stands in a link.

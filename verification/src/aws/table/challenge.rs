@@ -232,10 +232,7 @@ impl<'a> ChallengeItem<'a> {
             .expression_attribute_values(":code", text(&code.as_str()))
             .expression_attribute_values(":now", time(now))
             .expression_attribute_values(":max_guesses", number(&max_guesses));
-        match write("use a link", update).await? {
-            Condition::Failed(None) => Ok(None),
-            written => Ok(Some(written.try_map(|item| read(&item.unwrap_or_default()))?)),
-        }
+        found(write("use a link", update).await?)
     }
 
     /// Submits one guess, in one write whatever its outcome. None if there is no such challenge.
@@ -266,10 +263,15 @@ impl<'a> ChallengeItem<'a> {
             .expression_attribute_values(":guess", text(&guess.as_str()))
             .expression_attribute_values(":now", time(now))
             .expression_attribute_values(":max_guesses", number(&max_guesses));
-        match write("take a guess", update).await? {
-            Condition::Failed(None) => Ok(None),
-            written => Ok(Some(written.try_map(|item| read(&item.unwrap_or_default()))?)),
-        }
+        found(write("take a guess", update).await?)
+    }
+}
+
+/// The challenge that a write found. None if there was none.
+fn found(written: Condition<Option<Item>>) -> Result<Option<Condition<Challenge>>, TableError> {
+    match written {
+        Condition::Failed(None) => Ok(None),
+        written => Ok(Some(written.try_map(|item| read(&item.unwrap_or_default()))?)),
     }
 }
 
