@@ -1,4 +1,5 @@
-"""Runs the service, and has a real browser follow the link of an email: once with an app to return to, once without."""
+"""Runs the service, and has a real browser use the sample sign-up, and follow the link of an email: with an app to return
+to, and without one."""
 
 import os
 import subprocess
@@ -8,7 +9,7 @@ from local import chromium
 from local.service import ROOT, Ports, Service, say
 
 # Ports of its own, so that it runs beside `make run`.
-PORTS = Ports(api=19100, aws=14666, smtp=11125, inbox=11180)
+PORTS = Ports(api=19100, aws=14666, smtp=11125, inbox=11180, app=19108)
 # A web page in place of the app: tests/browser/conftest.py listens there.
 RETURN_URL = "http://127.0.0.1:19180/verified"
 
@@ -22,6 +23,7 @@ def main():
             "API_URL": service.api,
             "INBOX_URL": service.inbox,
             "RETURN_URL": RETURN_URL,
+            "APP_URL": service.app,
             "CHROMIUM": chromium.find(),
         }
         command = [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider"]
@@ -44,6 +46,14 @@ def main():
         service.serve(log="functions")
         say("Without one, and every page by itself …")
         test("test_page.py", "test_accessibility.py", RENDERED=str(rendered))
+        service.stop("functions")
+        # The shortest pause, for a test waits for its end; all requests come from one source.
+        limits = {"ResendPauseSeconds": 30, "RequestsPerSourcePerHour": 0, "RequestsPerSourcePerDay": 0}
+        service.deploy(**settings, **limits, AppReturnUrl=f"{service.app}/")
+        service.serve(log="functions", cors=True)
+        service.start_app()
+        say("The sample sign-up …")
+        test("test_sample.py")
 
     return service.attend(work) or int(any(failed))
 

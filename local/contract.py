@@ -7,10 +7,10 @@ import os
 import subprocess
 import sys
 
-from local.service import ROOT, TOOLS, Failure, Ports, Service, say
+from local.service import ROOT, TOOLS, Failure, Ports, Service, link_packages, say
 
 # Ports of its own, so that it runs beside `make run`.
-PORTS = Ports(api=19200, aws=14766, smtp=11225, inbox=11280)
+PORTS = Ports(api=19200, aws=14766, smtp=11225, inbox=11280, app=19208)
 DOCUMENT = ROOT / "openapi.yaml"
 CLIENT = ROOT / "tests" / "client"
 NPM = ROOT / ".venv" / "npm" / "node_modules"
@@ -28,9 +28,7 @@ def run(what, command, **variables):
 def walk(service):
     """Generates a TypeScript client, compiles it with a program that uses it, and runs that."""
     say("Generating a client, and walking the main flow with it …")
-    modules = CLIENT / "node_modules"
-    if not modules.exists():
-        modules.symlink_to(NPM)
+    link_packages(CLIENT)
     run("openapi-typescript", [NPM / ".bin/openapi-typescript", DOCUMENT, "--output", CLIENT / "generated/api.ts"])
     run("The TypeScript compiler", [NPM / ".bin/tsc", "--project", CLIENT])
     run("The client", ["node", "--preserve-symlinks-main", "walk.mts"], API_URL=service.api, INBOX_URL=service.inbox)

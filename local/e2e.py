@@ -25,7 +25,7 @@ from tests.api.client import Api, Inbox
 from tests.api.test_proof import AUDIENCE, claims, header
 
 # Ports of its own, so that it runs beside `make run`.
-SERVICE = Service(Ports(api=29000, aws=24566, smtp=21025, inbox=21080))
+SERVICE = Service(Ports(api=29000, aws=24566, smtp=21025, inbox=21080, app=29008))
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
 KEY_SET = ".well-known/jwks.json"
 BUILT = ROOT / ".aws-sam" / "build"

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import sys
 import time
 
@@ -17,11 +18,12 @@ def describe(service):
     say("\nReady.")
     print(
         f"""
-  API    {service.api}
+  App    {service.app}
   Inbox  {service.inbox}
+  API    {service.api}
   AWS    {service.aws}
 
-Ask for a code, and read it in the inbox:
+Open the app, a sample sign-up, and verify an address; its email is in the inbox. Or do it by hand. Ask for a code:
 
   {curl("request-code", request)}
 
@@ -40,14 +42,16 @@ The functions' log follows. Ctrl-C stops everything.
 
 
 def main():
-    service = Service(Ports.from_environment())
+    # Another address than 127.0.0.1 lets phones in the same network reach the API, and everybody else there.
+    service = Service(Ports.from_environment(), os.environ.get("API_ADDRESS") or "127.0.0.1")
 
     def work():
         service.build()
         service.start_aws_and_inbox()
-        # With the link, to be seen; the default is without.
-        service.deploy(ProofIssuer=service.api, VerificationLink="on")
-        service.serve()
+        # With the link, which leads back to the sample; the default is without.
+        service.deploy(ProofIssuer=service.api, VerificationLink="on", AppReturnUrl=f"{service.app}/")
+        service.serve(cors=True)
+        service.start_app()
         describe(service)
         with contextlib.suppress(KeyboardInterrupt):  # That is how it is meant to end.
             while True:

@@ -1,7 +1,7 @@
 """The service on this machine: a local AWS, a mail inbox, and both functions at their real paths.
 
 The functions get their environment from the stack that `sam deploy` made of template.yaml in the local AWS. Everything
-listens on 127.0.0.1 only.
+listens on 127.0.0.1 only, unless the functions are given another address.
 """
 
 import contextlib
@@ -22,6 +22,7 @@ import boto3
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = Path(sys.executable).parent
 STACK = "email-verification"
+SAMPLE = ROOT / "examples" / "sign-up"
 
 
 class Failure(Exception):
@@ -36,6 +37,7 @@ class Ports:
     aws: int = 4566
     smtp: int = 1025
     inbox: int = 1080
+    app: int = 9080
 
     @classmethod
     def from_environment(cls):
@@ -66,14 +68,38 @@ def responds(url, data=None):
     return True
 
 
+def is_free(port):
+    with socket.socket() as probe:
+        # macOS lets a server bind where another listens on every address.
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            return False
+    with socket.socket() as probe:
+        # As servers do: a connection that has just ended does not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def link_packages(folder):
+    """Lets the scripts of a folder import the npm packages that local/setup.sh has installed."""
+    modules = folder / "node_modules"
+    if not modules.is_symlink():
+        modules.symlink_to(ROOT / ".venv" / "npm" / "node_modules")
+
+
 class Service:
     """The local AWS, the inbox and the functions, on certain ports."""
 
-    def __init__(self, ports):
+    def __init__(self, ports, api_address="127.0.0.1"):
         self.ports = ports
+        self.api_address = api_address
         self.api = f"http://127.0.0.1:{ports.api}"
         self.aws = f"http://127.0.0.1:{ports.aws}"
         self.inbox = f"http://127.0.0.1:{ports.inbox}"
+        self.app = f"http://127.0.0.1:{ports.app}"
         # Logs and the functions' environment, while the service runs.
         self.state = ROOT / ".local" / str(ports.api)
         self.processes = {}
@@ -171,21 +197,38 @@ class Service:
         if done.returncode:
             raise Failure(f"`sam deploy` failed.{self._tail('deploy', 40)}")
 
-    def serve(self, log=None):
-        """Runs both functions with the environment that the template gives them. They log to the terminal or a file."""
+    def serve(self, log=None, cors=False):
+        """Runs both functions with the environment that the template gives them. They log to the terminal or a file.
+
+        With `cors` a web page may call them, as with the parameter AllowedOrigin, which only API Gateway knows.
+        """
         variables = self._functions_environment()
         lines = [f'{name}="{value}"\n' for name, value in sorted(variables.items())]
         (self.state / "env").write_text("".join(lines))
         say("Starting both functions …")
         self._start(
             "functions",
-            [TOOLS / "cargo-lambda", "lambda", "watch", "--invoke-address", "127.0.0.1"]
-            + ["--invoke-port", self.ports.api, "--env-file", self.state / "env", "--disable-cors"],
+            [TOOLS / "cargo-lambda", "lambda", "watch", "--invoke-address", self.api_address]
+            + ["--invoke-port", self.ports.api, "--env-file", self.state / "env"]
+            + ([] if cors else ["--disable-cors"]),
             log=log,
         )
         # Any response will do; the first request starts the function.
         for path in ("request-code", "verify-code"):
             self._wait_for("functions", lambda path=path: responds(f"{self.api}/{path}", b"{}"))
+
+    def start_app(self):
+        """Serves the sample sign-up of examples/sign-up, with its backend."""
+        link_packages(SAMPLE)
+        self._start(
+            "app",
+            [TOOLS / "node", SAMPLE / "server.mjs"],
+            log="app",
+            API_URL=self.api,
+            INBOX_URL=self.inbox,
+            PORT=str(self.ports.app),
+        )
+        self._wait_for("app", lambda: responds(self.app))
 
     def stop(self, name):
         """Stops one of the processes."""
@@ -264,19 +307,11 @@ class Service:
             self.state.parent.rmdir()
 
     def _check_ports(self):
-        taken = []
-        for name, port in self.ports.items():
-            with socket.socket() as probe:
-                # As servers do: a connection that has just ended does not count.
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind(("127.0.0.1", port))
-                except OSError:
-                    taken.append((Ports.variable(name), port))
+        taken = [(Ports.variable(name), port) for name, port in self.ports.items() if not is_free(port)]
         if taken:
             numbers = ", ".join(str(port) for _, port in taken)
             others = " ".join(f"{name}={port + 1}" for name, port in taken)
+            shows = "lsof -nP -iTCP -sTCP:LISTEN" if sys.platform == "darwin" else "ss -ltnp"
             raise Failure(
-                f"Taken: port {numbers}. Stop what listens there (`ss -ltnp` shows it), "
-                f"or choose others: make run {others}"
+                f"Taken: port {numbers}. Stop what listens there (`{shows}` shows it), or choose others: make run {others}"
             )

@@ -22,7 +22,7 @@ from tests.api.backends import Backend
 from tests.api.client import Inbox
 
 # Ports of its own, so that it runs beside `make run`.
-PORTS = Ports(api=19000, aws=14566, smtp=11025, inbox=11080)
+PORTS = Ports(api=19000, aws=14566, smtp=11025, inbox=11080, app=19008)
 SERVICE = Service(PORTS)
 ADDRESS = "kim@example.com"
 

@@ -10,6 +10,7 @@ import time
 import urllib.error
 from pathlib import Path
 
+from local.service import link_packages
 from tests.api.client import Api
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -73,11 +74,6 @@ def document_file(name):
 
 def environment(variables):
     return {name: value for name, value in os.environ.items() if not name.startswith("PROOF_")} | variables
-
-
-def link_packages(folder):
-    # Where local/setup.sh puts them.
-    (folder / "node_modules").symlink_to(ROOT / ".venv" / "npm" / "node_modules")
 
 
 class Backend:

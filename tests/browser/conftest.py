@@ -2,6 +2,7 @@
 
 API_URL, INBOX_URL  the service and its inbox
 RETURN_URL          AppReturnUrl of the stack, where a page in place of the app is served
+APP_URL             the sample of examples/sign-up
 CHROMIUM            the path of the browser
 RENDERED            a folder with every email and page, as the example `render` writes them
 """
@@ -26,6 +27,11 @@ def api():
 @pytest.fixture(scope="session")
 def inbox():
     return Inbox(os.environ["INBOX_URL"])
+
+
+@pytest.fixture(scope="session")
+def app_url():
+    return os.environ["APP_URL"]
 
 
 @pytest.fixture(scope="session")

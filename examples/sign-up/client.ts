@@ -1,0 +1,56 @@
+/** A slow response takes up to 30 seconds: then API Gateway gives up. An app that gives up earlier misses it. */
+const TIMEOUT_MS = 35_000;
+const URN = "urn:email-verification:";
+
+export type Requested = { challenge_id: string; expires_in: number; resend_in: number };
+export type Verified = { email: string; token: string; token_type: string; expires_in: number };
+
+/** `kind` is a problem type of the service, `unreachable` (no usable response) or `bug` (the app sent something wrong). */
+export class Problem extends Error {
+  constructor(
+    readonly kind: string,
+    readonly retryAfter = 0,
+    readonly guessesLeft = 0,
+  ) {
+    super(kind);
+  }
+}
+
+export class EmailVerification {
+  constructor(private readonly api: string) {}
+
+  /** Mails a code. Store `challengeId` with the address before this call, and afterwards the id of the response. */
+  requestCode(email: string, challengeId: string, locale: string): Promise<Requested> {
+    return this.post("/request-code", { email, challenge_id: challengeId, locale });
+  }
+
+  /** Sends the code back. Safe to repeat: the same request gets the same proof for 60 seconds. */
+  verifyCode(email: string, challengeId: string, code: string): Promise<Verified> {
+    return this.post("/verify-code", { email, challenge_id: challengeId, code });
+  }
+
+  private async post<Response>(path: string, members: object): Promise<Response> {
+    const body = JSON.stringify(members);
+    const headers = { "content-type": "application/json" };
+    const abort = new AbortController(); // React Native has no AbortSignal.timeout.
+    const timer = setTimeout(() => abort.abort(), TIMEOUT_MS);
+    let status: number;
+    let json: Response & { type?: string; retry_after?: number; guesses_left?: number };
+    try {
+      const response = await fetch(this.api + path, { method: "POST", headers, body, signal: abort.signal });
+      status = response.status;
+      json = await response.json(); // A hotspot's login page is no JSON.
+    } catch {
+      throw new Problem("unreachable");
+    } finally {
+      clearTimeout(timer);
+    }
+    if (status === 200 || status === 202) return json;
+    if (json.type?.startsWith(URN)) {
+      throw new Problem(json.type.slice(URN.length), json.retry_after, json.guesses_left);
+    }
+    // API Gateway's own responses have no type.
+    if (status === 429) throw new Problem("too-many-requests", 1);
+    throw new Problem(status >= 500 ? "unreachable" : "bug");
+  }
+}

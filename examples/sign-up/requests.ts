@@ -1,0 +1,35 @@
+// Sends what is pending, and says what came of it.
+
+import { EmailVerification, Problem } from "./client.ts";
+import type { Event, State } from "./flow.ts";
+
+export async function send(state: State, service: EmailVerification, locale: string): Promise<Event> {
+  const { email, challengeId, code, token } = state;
+  try {
+    switch (state.pending) {
+      case "request-code": {
+        const { challenge_id, expires_in, resend_in } = await service.requestCode(email, challengeId, locale);
+        return { kind: "code-requested", challengeId: challenge_id, expiresIn: expires_in, resendIn: resend_in };
+      }
+      case "verify-code":
+        return { kind: "code-verified", token: (await service.verifyCode(email, challengeId, code)).token };
+      default:
+        return { kind: "backend-answered", ...(await signUp(token, challengeId)) };
+    }
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    return { kind: "problem", problem: error.kind, retryAfter: error.retryAfter, guessesLeft: error.guessesLeft };
+  }
+}
+
+/** The app's own backend, as in docs/backend.md. The status says all: 201, 401, 409 or 503. */
+async function signUp(token: string, challengeId: string): Promise<{ status: number; claims: object | null }> {
+  const body = JSON.stringify({ token, challenge_id: challengeId });
+  const headers = { "content-type": "application/json" };
+  try {
+    const response = await fetch("/sign-up", { method: "POST", headers, body, signal: AbortSignal.timeout(35_000) });
+    return { status: response.status, claims: response.status === 201 ? await response.json() : null };
+  } catch {
+    throw new Problem("unreachable");
+  }
+}

@@ -1,0 +1,171 @@
+// Draws the state, and turns taps into events.
+
+import { EmailVerification } from "./client.ts";
+import { after, EMPTY, type Event, type Notice, type State } from "./flow.ts";
+import { hint } from "./hint.ts";
+import { send } from "./requests.ts";
+import { span, TEXTS, when, type Language } from "./texts.ts";
+
+const { api, inbox } = await (await fetch("/addresses.json")).json();
+const service = new EmailVerification(api);
+let state: State = load();
+let language: Language = loadLanguage();
+/** The state whose request is under way. */
+let sent: State | null = null;
+
+// What an app keeps in its own storage: it outlives the app while the person reads their email.
+function load(): State {
+  return { ...EMPTY, ...JSON.parse(localStorage.getItem("sign-up") ?? "{}") };
+}
+
+function loadLanguage(): Language {
+  const chosen = localStorage.getItem("language") ?? navigator.language;
+  return chosen.startsWith("ko") ? "ko" : "en";
+}
+
+/** Stores the new state before anything is sent. */
+function handle(event: Event): void {
+  const before = state;
+  state = after(state, event, Date.now());
+  localStorage.setItem("sign-up", JSON.stringify(state));
+  if (before.code !== "" && state.code === "") element<HTMLInputElement>("code").value = "";
+  draw();
+  if (before.step !== state.step) focusOn(state.step);
+  void sendPending();
+}
+
+async function sendPending(): Promise<void> {
+  if (state.pending === null || isSame(sent, state)) return;
+  const mine = (sent = state);
+  const event = await send(mine, service, language);
+  // The person may have gone on to something else meanwhile.
+  if (sent !== mine) return;
+  sent = null;
+  if (isSame(mine, state)) handle(event);
+}
+
+function isSame(one: State | null, other: State): boolean {
+  return one?.pending === other.pending && one.challengeId === other.challengeId;
+}
+
+function element<Kind extends HTMLElement>(id: string): Kind {
+  return document.getElementById(id) as Kind;
+}
+
+function show(id: string, text: string, isShown = text !== ""): void {
+  if (element(id).textContent !== text) element(id).textContent = text;
+  element(id).hidden = !isShown;
+}
+
+function draw(): void {
+  const texts = TEXTS[language];
+  const now = Date.now();
+  const { step, pending, email } = state;
+  document.documentElement.lang = language;
+  document.title = texts.title;
+  show("title", texts.title);
+  show("language", language === "ko" ? "English" : "한국어");
+  element("language").lang = language === "ko" ? "en" : "ko";
+  show("heading", texts.heading[step]);
+
+  element("email-form").hidden = step !== "email";
+  show("email-label", texts.email);
+  show("send", texts.send);
+  const better = hint(element<HTMLInputElement>("email").value);
+  show("hint", better ? texts.didYouMean(better) : "");
+
+  const isAlive = now < state.expiresAt;
+  const mayResend = now >= state.resendAt;
+  element("code-form").hidden = step !== "code";
+  show("sent", texts.sentTo(email));
+  show("code-label", texts.code);
+  show("verify", texts.verify);
+  show("expiry", isAlive ? texts.expiresIn(span(state.expiresAt - now, language)) : texts.expired);
+  show("resend", mayResend ? texts.resend : texts.resendIn(span(state.resendAt - now, language)));
+
+  const outcome = { done: texts.done, exists: texts.exists };
+  show("outcome", step === "done" || step === "exists" ? outcome[step](email) : "");
+  element("waiting").textContent = pending ? texts.waiting[pending] : "";
+  const notice = state.notice ? noticeText(state.notice, now) : "";
+  if (element("notice").textContent !== notice) element("notice").textContent = notice;
+  show("retry", texts.retry, step === "proof" && pending === null);
+  show("another", step === "code" || step === "proof" ? texts.anotherAddress : texts.startAgain, step !== "email");
+  show("proof-label", texts.proof);
+  show("claims", JSON.stringify(state.claims, null, 2));
+  element("proof").hidden = state.claims === null;
+  show("inbox", `${texts.inbox}: ${inbox}`);
+  element<HTMLAnchorElement>("inbox").href = inbox;
+
+  // Not `disabled`: that would take the focus away, and a screen reader's place with it.
+  for (const id of ["send", "verify"]) element(id).ariaDisabled = String(pending !== null);
+  element("resend").ariaDisabled = String(pending !== null || !mayResend);
+}
+
+function noticeText(notice: Notice, now: number): string {
+  const texts = TEXTS[language].notice;
+  switch (notice.kind) {
+    case "wrong-code":
+      return texts["wrong-code"](notice.guessesLeft);
+    case "wait":
+    case "mail-unavailable":
+      // It does not count down, because a screen reader reads each change.
+      return notice.until > now ? texts[notice.kind](when(notice.seconds, notice.until, language)) : "";
+    default:
+      return texts[notice.kind];
+  }
+}
+
+function focusOn(step: State["step"]): void {
+  element(step === "email" || step === "code" ? step : "heading").focus();
+}
+
+function onTap(id: string, event: () => Event): void {
+  element(id).addEventListener("click", () => {
+    if (element(id).ariaDisabled !== "true") handle(event());
+  });
+}
+
+function onSubmit(id: string, field: string, event: (typed: string) => Event): void {
+  element<HTMLFormElement>(id).addEventListener("submit", (submitted) => {
+    submitted.preventDefault();
+    const typed = element<HTMLInputElement>(field).value.trim();
+    if (typed === "") element(field).focus();
+    else handle(event(typed));
+  });
+}
+
+onSubmit("email-form", "email", (email) => ({ kind: "email-typed", email, newId: crypto.randomUUID() }));
+onSubmit("code-form", "code", (code) => ({ kind: "code-typed", code }));
+onTap("resend", () => ({ kind: "resend-tapped" }));
+onTap("retry", () => ({ kind: "retry-tapped" }));
+onTap("another", () => ({ kind: "another-address-tapped" }));
+element("email").addEventListener("input", draw);
+element("hint").addEventListener("click", () => {
+  const input = element<HTMLInputElement>("email");
+  input.value = hint(input.value) ?? input.value;
+  draw();
+  input.focus();
+});
+element("language").addEventListener("click", () => {
+  language = language === "ko" ? "en" : "ko";
+  localStorage.setItem("language", language);
+  draw();
+});
+// Another tab, such as the one that the email's link opened, went on with the sign-up.
+addEventListener("storage", () => {
+  state = load();
+  draw();
+});
+
+element<HTMLInputElement>("email").value = state.email;
+element<HTMLInputElement>("code").value = state.code;
+const returned = new URLSearchParams(location.hash.slice(1)).get("token");
+if (returned) {
+  // The proof stays in no history.
+  history.replaceState(null, "", location.pathname);
+  const payload = returned.split(".")[1]?.replaceAll("-", "+").replaceAll("_", "/") ?? "";
+  handle({ kind: "link-returned", token: returned, challengeId: JSON.parse(atob(payload)).challenge_id });
+}
+draw();
+void sendPending();
+setInterval(draw, 1000);

@@ -1,0 +1,27 @@
+// Serves the page and its TypeScript, translated for the browser, and the backend. `make run` starts it.
+
+import { readFile } from "node:fs/promises";
+import express from "express";
+import ts from "typescript";
+
+import { backend } from "./backend.mjs";
+
+const { API_URL, INBOX_URL, PORT } = process.env;
+const FOLDER = import.meta.dirname;
+const POLICY = `default-src 'self'; connect-src 'self' ${API_URL}; base-uri 'none'; frame-ancestors 'none'`;
+const OPTIONS = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022 };
+
+const app = express();
+app.use((request, response, next) => {
+  // The page's address has the proof in its fragment when the link leads back to it.
+  response.set({ "content-security-policy": POLICY, "referrer-policy": "no-referrer", "cache-control": "no-store" });
+  next();
+});
+app.use(backend(API_URL, "email-verification"));
+app.get("/addresses.json", (request, response) => response.json({ api: API_URL, inbox: INBOX_URL }));
+app.get("/:name.ts", async (request, response) => {
+  const source = await readFile(`${FOLDER}/${request.params.name}.ts`, "utf8");
+  response.type("text/javascript").send(ts.transpileModule(source, { compilerOptions: OPTIONS }).outputText);
+});
+app.use(express.static(FOLDER, { extensions: ["html"] }));
+app.listen(PORT, "127.0.0.1");

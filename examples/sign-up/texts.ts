@@ -1,0 +1,155 @@
+// What the screen says, in each language.
+
+import type { Pending, State } from "./flow.ts";
+
+export type Language = "en" | "ko";
+
+export interface Texts {
+  title: string;
+  heading: Record<State["step"], string>;
+  email: string;
+  code: string;
+  send: string;
+  verify: string;
+  resend: string;
+  retry: string;
+  anotherAddress: string;
+  startAgain: string;
+  didYouMean: (address: string) => string;
+  sentTo: (address: string) => string;
+  expiresIn: (time: string) => string;
+  expired: string;
+  resendIn: (time: string) => string;
+  waiting: Record<Pending, string>;
+  done: (address: string) => string;
+  exists: (address: string) => string;
+  proof: string;
+  inbox: string;
+  notice: {
+    "invalid-email": string;
+    expired: string;
+    unreachable: string;
+    bug: string;
+    refused: string;
+    "not-this-app": string;
+    "wrong-code": (guessesLeft: number) => string;
+    wait: (time: string) => string;
+    "mail-unavailable": (time: string) => string;
+  };
+}
+
+const en: Texts = {
+  title: "Sign up",
+  heading: {
+    email: "What is your email address?",
+    code: "Enter the code",
+    proof: "Almost done",
+    done: "You are signed up",
+    exists: "You already have an account",
+  },
+  email: "Email address",
+  code: "Code from the email",
+  send: "Send me a code",
+  verify: "Verify",
+  resend: "Send a new email",
+  retry: "Try again",
+  anotherAddress: "Use another address",
+  startAgain: "Start again",
+  didYouMean: (address) => `Did you mean ${address}?`,
+  sentTo: (address) => `We sent a code to ${address}. If it is not there, look in the spam folder.`,
+  expiresIn: (time) => `The code works for ${time}.`,
+  expired: "The code no longer works. Send a new email.",
+  resendIn: (time) => `You can send another email in ${time}.`,
+  waiting: {
+    "request-code": "Sending the email …",
+    "verify-code": "Checking the code …",
+    "sign-up": "Creating your account …",
+  },
+  done: (address) => `${address} is verified.`,
+  exists: (address) => `There is an account with ${address}. Log in instead.`,
+  proof: "What the backend read in the proof",
+  inbox: "The inbox of this machine",
+  notice: {
+    "invalid-email": "This is not an email address that we can send to. Please check it.",
+    expired: "This code no longer works. Send a new email.",
+    unreachable: "No connection. Check your network and try again.",
+    bug: "Something is wrong with this app. Please update it.",
+    refused: "The verification is no longer valid. Send a new email.",
+    "not-this-app": "This link belongs to another sign-up. Please use the newest email.",
+    "wrong-code": (left) =>
+      left === 0
+        ? "This code is wrong, and you have no tries left. Send a new email."
+        : `This code is wrong. You have ${left} ${left === 1 ? "try" : "tries"} left.`,
+    wait: (time) => `Too many requests. Try again ${time}.`,
+    "mail-unavailable": (time) => `We cannot send email right now. Try again ${time}.`,
+  },
+};
+
+const ko: Texts = {
+  title: "회원가입",
+  heading: {
+    email: "이메일 주소를 알려 주세요",
+    code: "인증번호를 입력해 주세요",
+    proof: "거의 다 됐어요",
+    done: "가입이 완료되었습니다",
+    exists: "이미 가입된 계정이 있습니다",
+  },
+  email: "이메일 주소",
+  code: "메일로 받은 인증번호",
+  send: "인증번호 받기",
+  verify: "확인",
+  resend: "메일 다시 보내기",
+  retry: "다시 시도",
+  anotherAddress: "다른 주소 사용하기",
+  startAgain: "처음부터 다시 하기",
+  didYouMean: (address) => `혹시 ${address}인가요?`,
+  sentTo: (address) => `${address}(으)로 인증번호를 보냈습니다. 메일이 보이지 않으면 스팸 메일함도 확인해 주세요.`,
+  expiresIn: (time) => `인증번호는 ${time} 동안 유효합니다.`,
+  expired: "인증번호가 만료되었습니다. 메일을 다시 보내 주세요.",
+  resendIn: (time) => `${time} 뒤에 메일을 다시 보낼 수 있습니다.`,
+  waiting: {
+    "request-code": "메일을 보내는 중 …",
+    "verify-code": "인증번호를 확인하는 중 …",
+    "sign-up": "계정을 만드는 중 …",
+  },
+  done: (address) => `${address} 인증이 완료되었습니다.`,
+  exists: (address) => `${address}(으)로 가입한 계정이 있습니다. 로그인해 주세요.`,
+  proof: "백엔드가 증명에서 확인한 내용",
+  inbox: "이 컴퓨터의 메일함",
+  notice: {
+    "invalid-email": "메일을 보낼 수 없는 주소입니다. 다시 확인해 주세요.",
+    expired: "더 이상 사용할 수 없는 인증번호입니다. 메일을 다시 보내 주세요.",
+    unreachable: "연결되지 않았습니다. 네트워크를 확인하고 다시 시도해 주세요.",
+    bug: "앱에 문제가 있습니다. 앱을 업데이트해 주세요.",
+    refused: "인증이 더 이상 유효하지 않습니다. 메일을 다시 보내 주세요.",
+    "not-this-app": "다른 가입 과정에서 보낸 링크입니다. 가장 최근에 받은 메일을 확인해 주세요.",
+    "wrong-code": (left) =>
+      left === 0
+        ? "인증번호가 틀렸고, 남은 입력 횟수가 없습니다. 메일을 다시 보내 주세요."
+        : `인증번호가 틀렸습니다. ${left}번 더 입력할 수 있습니다.`,
+    wait: (time) => `요청이 너무 많습니다. ${time} 다시 시도해 주세요.`,
+    "mail-unavailable": (time) => `지금은 메일을 보낼 수 없습니다. ${time} 다시 시도해 주세요.`,
+  },
+};
+
+export const TEXTS: Record<Language, Texts> = { en, ko };
+
+/** A wait: to the second below an hour, else in hours and minutes. */
+export function span(milliseconds: number, language: Language): string {
+  const seconds = Math.max(0, Math.ceil(milliseconds / 1000));
+  const hours = Math.floor(seconds / 3600);
+  const minutes = Math.floor((seconds % 3600) / 60);
+  const [hour, minute, second] = language === "ko" ? ["시간", "분", "초"] : [" h", " min", " s"];
+  if (hours > 0) return `${hours}${hour} ${minutes}${minute}`;
+  return minutes > 0 ? `${minutes}${minute} ${seconds % 60}${second}` : `${seconds}${second}`;
+}
+
+/** When to try again: soon in seconds, else by the clock, and with the day if it is not today. */
+export function when(seconds: number, until: number, language: Language): string {
+  if (seconds <= 90) return language === "ko" ? `${seconds}초 뒤에` : `in ${seconds} s`;
+  const time = new Date(Math.ceil(until / 60_000) * 60_000);
+  const isToday = time.toDateString() === new Date().toDateString();
+  const day: Intl.DateTimeFormatOptions = isToday ? {} : { weekday: "long" };
+  const text = new Intl.DateTimeFormat(language, { ...day, hour: "numeric", minute: "2-digit" }).format(time);
+  return language === "ko" ? `${text} 이후에` : `after ${text}`;
+}
