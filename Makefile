@@ -1,4 +1,4 @@
-.PHONY: help run test simulate lint smoke e2e contract api-page browser screenshots setup setup-browser
+.PHONY: help run test simulate lint smoke e2e contract clients api-page browser screenshots setup setup-browser setup-kotlin
 
 help:
 	@echo "make run          run the service on this machine, with a local AWS and an inbox"
@@ -8,7 +8,8 @@ help:
 	@echo "make smoke        run the service and use it once, from the request to the proof"
 	@echo "make contract     hold openapi.yaml against the service, with generated requests and a generated client"
 	@echo "make api-page     write docs/api.md from openapi.yaml"
-	@echo "make browser      follow the link of a mail in a real browser, and check every page"
+	@echo "make clients      compile the clients of docs/mobile.md, and run them against the service"
+	@echo "make browser      use the sample app and the link of an email in a real browser, and check every page"
 	@echo "make screenshots  draw every mail and page into docs/images, in each language and width"
 	@echo "make e2e          build and deploy with SAM to a local AWS that enforces IAM, and test the stack"
 
@@ -31,6 +32,7 @@ lint: setup
 	.venv/bin/python -m local.lint_template
 	PATH="$$PWD/.venv/bin:$$PATH" .venv/npm/node_modules/.bin/redocly lint --max-problems 50 openapi.yaml
 	.venv/bin/python -m local.api_page --check
+	.venv/npm/node_modules/.bin/tsc --project examples/sign-up
 
 e2e: setup
 	@.venv/bin/python -m local.e2e
@@ -40,6 +42,9 @@ smoke: setup
 
 contract: setup
 	@.venv/bin/python -m local.contract
+
+clients: setup-kotlin
+	@.venv/bin/python -m local.clients
 
 api-page: setup
 	@.venv/bin/python -m local.api_page
@@ -55,3 +60,6 @@ setup:
 
 setup-browser:
 	@local/setup.sh browser
+
+setup-kotlin:
+	@local/setup.sh kotlin

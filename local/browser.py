@@ -1,5 +1,6 @@
-"""Runs the service, and has a real browser use the sample sign-up, and follow the link of an email: with an app to return
-to, and without one."""
+"""Runs the service, and has a real browser follow the link of an email, once with an app to return to and once without,
+and use the sample sign-up.
+"""
 
 import os
 import subprocess

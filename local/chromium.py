@@ -7,7 +7,8 @@ import subprocess
 
 from playwright.sync_api import sync_playwright
 
-from local.service import ROOT, Failure, say
+from local.service import ROOT, Failure
+from local.system import install
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
@@ -22,18 +23,7 @@ def installed():
 def find():
     """The path of a browser. Debian's is installed if there is none."""
     if installed() is None:
-        may_install = hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get")
-        if not may_install:
-            raise Failure(
-                "Chromium is missing. On Debian and Ubuntu: apt-get install chromium fonts-noto-cjk. "
-                "Elsewhere set CHROMIUM to the path of a Chromium or Chrome."
-            )
-        say("Installing Chromium, and fonts for Korean and Japanese …")
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["update"], ["install", "--yes", "--no-install-recommends", *PACKAGES]):
-            done = subprocess.run(["apt-get", "--quiet", "--quiet", *command], env=environment, capture_output=True)
-            if done.returncode:
-                raise Failure(f"apt-get {command[0]} failed:\n{done.stderr.decode(errors='replace')}")
+        install("Chromium", PACKAGES, "Elsewhere set CHROMIUM to the path of a Chromium or Chrome.")
     return installed()
 
 

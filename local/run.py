@@ -13,8 +13,8 @@ def describe(service):
     def curl(path, body):
         return f"curl -i {service.api}/{path} -H 'Content-Type: application/json' -d '{json.dumps(body)}'"
 
-    request = {"email": "kim@example.com", "locale": "ko"}
-    attempt = {"email": "kim@example.com", "challenge_id": "CHALLENGE_ID", "code": "CODE"}
+    request = {"email": "lee@example.com", "locale": "ko"}
+    attempt = {"email": "lee@example.com", "challenge_id": "CHALLENGE_ID", "code": "CODE"}
     say("\nReady.")
     print(
         f"""

@@ -313,5 +313,6 @@ class Service:
             others = " ".join(f"{name}={port + 1}" for name, port in taken)
             shows = "lsof -nP -iTCP -sTCP:LISTEN" if sys.platform == "darwin" else "ss -ltnp"
             raise Failure(
-                f"Taken: port {numbers}. Stop what listens there (`{shows}` shows it), or choose others: make run {others}"
+                f"Taken: port {numbers}. Stop what listens there (`{shows}` shows it), "
+                f"or choose others: make run {others}"
             )

@@ -1,19 +1,29 @@
 #!/bin/sh
 # Makes the virtual environment with the tools of requirements.txt and the npm packages of package.json, once. With the
-# argument `browser` it also holds those of requirements-browser.txt.
+# argument `browser` it also holds those of requirements-browser.txt, with `kotlin` the compiler of kotlin/package.json.
 set -eu
 cd "$(dirname "$0")/.."
 
+# Says what is missing, and how to install it: on Debian and Ubuntu, then on macOS.
 fail() {
-    printf '%s\n' "$1" >&2
+    if [ "$(uname)" = Darwin ]; then how=$3; else how="apt-get install $2"; fi
+    printf '%s Install it: %s\n' "$1" "$how" >&2
     exit 1
 }
 
-command -v cargo >/dev/null || fail "cargo is missing. Install Rust: https://rustup.rs"
-command -v cc >/dev/null || fail "A C compiler is missing. On Debian and Ubuntu: apt-get install build-essential"
-command -v python3 >/dev/null || fail "python3 is missing. On Debian and Ubuntu: apt-get install python3 python3-venv"
-python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "Python 3.11 or later is needed; this is $(python3 --version)."
-python3 -c 'import ensurepip' 2>/dev/null || fail "Python's venv is missing. On Debian and Ubuntu: apt-get install python3-venv"
+command -v cargo >/dev/null || { echo "cargo is missing. Install Rust: https://rustup.rs" >&2; exit 1; }
+command -v cc >/dev/null || fail "A C compiler is missing." build-essential "xcode-select --install"
+command -v python3 >/dev/null || fail "python3 is missing." "python3 python3-venv" "brew install python"
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    fail "Python 3.11 or later is needed; this is $(python3 --version)." python3 "brew install python"
+python3 -c 'import ensurepip' 2>/dev/null || fail "Python's venv is missing." python3-venv "brew install python"
+
+install_npm() {
+    rm -rf "$2"
+    mkdir "$2"
+    cp "$1" "$2/package.json"
+    PATH="$PWD/.venv/bin:$PATH" npm install --prefix "$2" --ignore-scripts --no-audit --no-fund --no-package-lock --loglevel=error >/dev/null
+}
 
 wanted() {
     cat local/requirements.txt local/package.json
@@ -24,13 +34,17 @@ if ! wanted | cmp -s - .venv/installed.txt; then
     rm -rf .venv
     python3 -m venv .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement local/requirements.txt
-    mkdir .venv/npm
-    cp local/package.json .venv/npm
-    PATH="$PWD/.venv/bin:$PATH" npm install --prefix .venv/npm --ignore-scripts --no-audit --no-fund --no-package-lock --loglevel=error >/dev/null
+    install_npm local/package.json .venv/npm
     wanted >.venv/installed.txt
 fi
 
 if [ "${1-}" = browser ] && ! cmp -s local/requirements-browser.txt .venv/installed-browser.txt; then
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement local/requirements-browser.txt
     cp local/requirements-browser.txt .venv/installed-browser.txt
+fi
+
+if [ "${1-}" = kotlin ] && ! cmp -s local/kotlin/package.json .venv/kotlin/installed.json; then
+    echo "Setting up the Kotlin compiler in .venv (90 MB, once) …"
+    install_npm local/kotlin/package.json .venv/kotlin
+    cp local/kotlin/package.json .venv/kotlin/installed.json
 fi

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 from local.service import Ports, Service
@@ -24,7 +25,7 @@ from tests.api.client import Inbox
 # Ports of its own, so that it runs beside `make run`.
 PORTS = Ports(api=19000, aws=14566, smtp=11025, inbox=11080, app=19008)
 SERVICE = Service(PORTS)
-ADDRESS = "kim@example.com"
+ADDRESS = "lee@example.com"
 
 
 class MakeRun:
@@ -98,6 +99,7 @@ def problem(response):
 
 
 def use(run):
+    expect("the sample app is there", b"email-form" in urllib.request.urlopen(SERVICE.app, timeout=10).read(), True)
     request_line, verify_line = run.curl_line("request-code"), run.curl_line("verify-code")
     status, head, asked = curl(request_line)
     expect("a code can be asked for", (status, asked["expires_in"], asked["resend_in"]), (202, 600, 60))
@@ -143,7 +145,7 @@ def use(run):
     expect("the log tells what happened", all(word in log for word in ("mailed", "invalid-code", "verified")), True)
     for name, place in (("table", items), ("log", log)):
         # As a whole word, because a time or an id can contain six digits by chance.
-        secrets = (ADDRESS, "kim", code, right["token"], *right["token"].split(".")[1:])
+        secrets = (ADDRESS, "lee", code, right["token"], *right["token"].split(".")[1:])
         found = [secret for secret in secrets if re.search(rf"\b{re.escape(secret)}\b", place)]
         expect(f"no address, code or token is in the {name}", found, [])
 

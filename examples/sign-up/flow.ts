@@ -110,7 +110,12 @@ function afterProblem(
     case "invalid-email":
       return { ...state, step: "email", notice: { kind: "invalid-email" } };
     case "invalid-code":
-      return { ...state, code: "", notice: { kind: "wrong-code", guessesLeft } };
+      return {
+        ...state,
+        code: "",
+        expiresAt: guessesLeft > 0 ? state.expiresAt : 0,
+        notice: { kind: "wrong-code", guessesLeft },
+      };
     case "code-expired":
       return { ...state, code: "", expiresAt: 0, notice: { kind: "expired" } };
     case "too-many-requests":

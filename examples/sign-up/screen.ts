@@ -80,7 +80,8 @@ function draw(): void {
   show("sent", texts.sentTo(email));
   show("code-label", texts.code);
   show("verify", texts.verify);
-  show("expiry", isAlive ? texts.expiresIn(span(state.expiresAt - now, language)) : texts.expired);
+  const expiry = isAlive ? texts.expiresIn(span(state.expiresAt - now, language)) : texts.expired;
+  show("expiry", isAlive || state.notice === null ? expiry : "");
   show("resend", mayResend ? texts.resend : texts.resendIn(span(state.resendAt - now, language)));
 
   const outcome = { done: texts.done, exists: texts.exists };

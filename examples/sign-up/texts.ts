@@ -103,7 +103,7 @@ const ko: Texts = {
   anotherAddress: "다른 주소 사용하기",
   startAgain: "처음부터 다시 하기",
   didYouMean: (address) => `혹시 ${address}인가요?`,
-  sentTo: (address) => `${address}(으)로 인증번호를 보냈습니다. 메일이 보이지 않으면 스팸 메일함도 확인해 주세요.`,
+  sentTo: (address) => `${address} 주소로 인증번호를 보냈습니다. 메일이 보이지 않으면 스팸 메일함도 확인해 주세요.`,
   expiresIn: (time) => `인증번호는 ${time} 동안 유효합니다.`,
   expired: "인증번호가 만료되었습니다. 메일을 다시 보내 주세요.",
   resendIn: (time) => `${time} 뒤에 메일을 다시 보낼 수 있습니다.`,
@@ -113,7 +113,7 @@ const ko: Texts = {
     "sign-up": "계정을 만드는 중 …",
   },
   done: (address) => `${address} 인증이 완료되었습니다.`,
-  exists: (address) => `${address}(으)로 가입한 계정이 있습니다. 로그인해 주세요.`,
+  exists: (address) => `${address} 주소로 가입한 계정이 있습니다. 로그인해 주세요.`,
   proof: "백엔드가 증명에서 확인한 내용",
   inbox: "이 컴퓨터의 메일함",
   notice: {

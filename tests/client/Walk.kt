@@ -1,0 +1,59 @@
+// The main flow, by the Kotlin client of docs/mobile.md. `make clients` compiles and runs it.
+
+import java.net.URI
+import java.util.UUID
+import org.json.JSONObject
+
+fun main(arguments: Array<String>) {
+    val (api, inbox) = arguments
+    val service = EmailVerification(api)
+    val email = "${UUID.randomUUID()}@example.com"
+    val id = UUID.randomUUID().toString()
+
+    val requested = service.requestCode(email, id, "ko")
+    expect("a code is mailed for the app's own id", requested.challengeId, id)
+    expect("it works for ten minutes", requested.expiresIn, 600)
+    expect("a repeat is answered again", service.requestCode(email, id, "ko").challengeId, id)
+    val early = problem { service.requestCode(email, UUID.randomUUID().toString(), "ko") }
+    expect("another id has to wait", early.kind, "too-many-requests")
+    expect("and is told how long", early.retryAfter in 1..60, true)
+
+    val code = mailedCode(inbox, email)
+    val wrong = problem { service.verifyCode(email, id, if (code == "000000") "000001" else "000000") }
+    expect("a wrong code is refused", wrong.kind to wrong.guessesLeft, "invalid-code" to 4)
+    val verified = service.verifyCode(email, id, code)
+    expect("the right one is accepted", verified.email, email)
+    expect("its proof is a JWT", verified.token.split(".").size, 3)
+    expect("a repeat gets the same proof", service.verifyCode(email, id, code).token, verified.token)
+
+    expect("no address", problem { service.requestCode("kim@", id, "ko") }.kind, "invalid-email")
+    expect("no UUID", problem { service.requestCode(email, "1", "ko") }.kind, "malformed-request")
+    expect("no such route", problem { EmailVerification("$inbox/nothing").verifyCode(email, id, code) }.kind, "unreachable")
+    expect("nobody listens", problem { EmailVerification("http://127.0.0.1:1").verifyCode(email, id, code) }.kind, "unreachable")
+}
+
+fun expect(what: String, found: Any, expected: Any) {
+    check(found == expected) { "$what: expected $expected, found $found" }
+    println("ok  $what")
+}
+
+fun problem(action: () -> Any): Problem =
+    try {
+        error("no problem, but ${action()}")
+    } catch (problem: Problem) {
+        problem
+    }
+
+/** The code, from the subject of the email, once the inbox has it. */
+fun mailedCode(inbox: String, email: String): String {
+    repeat(100) {
+        val messages = JSONObject(URI("$inbox/messages/").toURL().readText()).getJSONArray("messages")
+        for (index in 0 until messages.length()) {
+            val message = messages.getJSONObject(index)
+            val recipient = message.getJSONObject("recipients").getJSONArray("to").getString(0)
+            if (recipient == email) return message.getString("subject").take(6)
+        }
+        Thread.sleep(100)
+    }
+    error("no email arrived")
+}
