@@ -1,7 +1,7 @@
 """Compiles the clients of docs/mobile.md as they stand there.
 
-The Kotlin one also runs, against the service that `make run` runs. The TypeScript one is that of the sample sign-up, so it
-runs in `make browser`.
+The Kotlin one also runs, against the service that `make run` runs. The TypeScript one is that of the sample sign-up,
+which `make browser` runs.
 """
 
 import re

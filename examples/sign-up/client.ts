@@ -21,36 +21,37 @@ export class EmailVerification {
 
   /** Mails a code. Store `challengeId` with the address before this call, and afterwards the id of the response. */
   requestCode(email: string, challengeId: string, locale: string): Promise<Requested> {
-    return this.post("/request-code", { email, challenge_id: challengeId, locale });
+    return this.post("/request-code", { email, challenge_id: challengeId, locale }, "challenge_id");
   }
 
   /** Sends the code back. Safe to repeat: the same request gets the same proof for 60 seconds. */
   verifyCode(email: string, challengeId: string, code: string): Promise<Verified> {
-    return this.post("/verify-code", { email, challenge_id: challengeId, code });
+    return this.post("/verify-code", { email, challenge_id: challengeId, code }, "token");
   }
 
-  private async post<Response>(path: string, members: object): Promise<Response> {
+  private async post<Result>(path: string, members: object, expected: keyof Result): Promise<Result> {
     const body = JSON.stringify(members);
     const headers = { "content-type": "application/json" };
     const abort = new AbortController(); // React Native has no AbortSignal.timeout.
     const timer = setTimeout(() => abort.abort(), TIMEOUT_MS);
     let status: number;
-    let json: Response & { type?: string; retry_after?: number; guesses_left?: number };
+    let json: (Result & { type?: string; retry_after?: number; guesses_left?: number }) | null;
     try {
       const response = await fetch(this.api + path, { method: "POST", headers, body, signal: abort.signal });
       status = response.status;
-      json = await response.json(); // A hotspot's login page is no JSON.
+      json = await response.json();
     } catch {
       throw new Problem("unreachable");
     } finally {
       clearTimeout(timer);
     }
-    if (status === 200 || status === 202) return json;
-    if (json.type?.startsWith(URN)) {
+    if (status < 300 && json?.[expected]) return json;
+    if (json?.type?.startsWith(URN)) {
       throw new Problem(json.type.slice(URN.length), json.retry_after, json.guesses_left);
     }
     // API Gateway's own responses have no type.
     if (status === 429) throw new Problem("too-many-requests", 1);
-    throw new Problem(status >= 500 ? "unreachable" : "bug");
+    // A hotspot's login page is a 200 as well.
+    throw new Problem(status >= 500 || status < 300 ? "unreachable" : "bug");
   }
 }

@@ -5,7 +5,7 @@ export type Pending = "request-code" | "verify-code" | "sign-up";
 
 /** What the screen has to say. */
 export type Notice =
-  | { kind: "invalid-email" | "expired" | "unreachable" | "bug" | "not-this-app" | "refused" }
+  | { kind: "invalid-email" | "incomplete-code" | "expired" | "unreachable" | "bug" | "not-this-app" | "refused" }
   | { kind: "wrong-code"; guessesLeft: number }
   | { kind: "wait" | "mail-unavailable"; seconds: number; until: number };
 
@@ -109,6 +109,9 @@ function afterProblem(
   switch (problem) {
     case "invalid-email":
       return { ...state, step: "email", notice: { kind: "invalid-email" } };
+    case "malformed-request":
+      // Only the service knows how many digits a code has.
+      return { ...state, notice: { kind: state.step === "code" && state.code !== "" ? "incomplete-code" : "bug" } };
     case "invalid-code":
       return {
         ...state,

@@ -27,6 +27,7 @@ export interface Texts {
   inbox: string;
   notice: {
     "invalid-email": string;
+    "incomplete-code": string;
     expired: string;
     unreachable: string;
     bug: string;
@@ -71,6 +72,7 @@ const en: Texts = {
   inbox: "The inbox of this machine",
   notice: {
     "invalid-email": "This is not an email address that we can send to. Please check it.",
+    "incomplete-code": "This is not a whole code. Please check it.",
     expired: "This code no longer works. Send a new email.",
     unreachable: "No connection. Check your network and try again.",
     bug: "Something is wrong with this app. Please update it.",
@@ -118,6 +120,7 @@ const ko: Texts = {
   inbox: "이 컴퓨터의 메일함",
   notice: {
     "invalid-email": "메일을 보낼 수 없는 주소입니다. 다시 확인해 주세요.",
+    "incomplete-code": "인증번호의 자릿수가 맞지 않습니다. 다시 확인해 주세요.",
     expired: "더 이상 사용할 수 없는 인증번호입니다. 메일을 다시 보내 주세요.",
     unreachable: "연결되지 않았습니다. 네트워크를 확인하고 다시 시도해 주세요.",
     bug: "앱에 문제가 있습니다. 앱을 업데이트해 주세요.",

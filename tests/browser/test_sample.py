@@ -21,6 +21,7 @@ SAYS = {
         "no connection": "No connection",
         "sick": "We cannot send email right now. Try again in 5 s.",
         "cap": "Too many requests. Try again after",
+        "incomplete": "This is not a whole code",
         "invalid": "This is not an email address that we can send to",
         "other": "This link belongs to another sign-up",
         "hint": "Did you mean kim@naver.com?",
@@ -35,6 +36,7 @@ SAYS = {
         "no connection": "연결되지 않았습니다",
         "sick": "지금은 메일을 보낼 수 없습니다. 5초 뒤에 다시 시도해 주세요.",
         "cap": "이후에 다시 시도해 주세요",
+        "incomplete": "자릿수가 맞지 않습니다",
         "invalid": "메일을 보낼 수 없는 주소입니다",
         "other": "다른 가입 과정에서 보낸 링크입니다",
         "hint": "혹시 kim@naver.com인가요?",
@@ -164,14 +166,18 @@ def wait_until(app, condition):
     raise AssertionError("it did not come to that")
 
 
-def answer_with(page, path, status, problem):
-    body = json.dumps({"type": f"urn:email-verification:{problem.pop('type')}", "title": "", **problem})
+def answer_with(page, path, body, kind="application/problem+json", status=200):
+    """Answers once in place of the service."""
     headers = {"access-control-allow-origin": "*"}
-    page.route(
-        f"**/{path}",
-        lambda route: route.fulfill(status=status, body=body, content_type="application/problem+json", headers=headers),
-        times=1,
-    )
+
+    def fulfill(route):
+        route.fulfill(status=status, body=body, content_type=kind, headers=headers)
+
+    page.route(f"**/{path}", fulfill, times=1)
+
+
+def problem(kind, **members):
+    return json.dumps({"type": f"urn:email-verification:{kind}"} | members)
 
 
 def test_an_address_is_verified_and_the_backend_checks_the_proof(app):
@@ -333,6 +339,24 @@ def test_what_is_no_address_is_said_at_once(app):
     app.look("invalid-email")
 
 
+def test_an_incomplete_code_costs_no_guess_and_stays_in_the_field(app):
+    app.ask()
+    app.type_code(app.code()[:5])
+    app.expect_notice("incomplete")
+    app.look("incomplete-code")
+    assert app.page.locator("#code").input_value() == app.code()[:5]
+    app.type_code(f"{app.code()[:3]} {app.code()[3:]}")
+    app.expect("done")
+
+
+def test_a_hotspots_login_page_is_no_connection(app):
+    for body, kind in (("<html>", "text/html"), ('{"login": true}', "application/json"), ("null", "application/json")):
+        answer_with(app.page, "request-code", body, kind)
+        app.type_address()
+        app.expect_notice("no connection")
+    app.ask()
+
+
 def test_a_mistyped_domain_gets_a_hint_and_is_never_corrected(app):
     app.fill("email", "kim@navr.com")
     app.expect("hint", "#hint")
@@ -365,12 +389,12 @@ def test_hints(browser, app_url, typed, meant):
 
 
 def test_a_sick_ses_and_a_days_cap_say_when_to_come_back(app):
-    answer_with(app.page, "request-code", 503, {"type": "mail-unavailable", "retry_after": 5})
+    answer_with(app.page, "request-code", problem("mail-unavailable", retry_after=5), status=503)
     app.type_address()
     app.expect_notice("sick")
     app.look("mail-unavailable")
     sent = app.state()["challengeId"]
-    answer_with(app.page, "request-code", 429, {"type": "too-many-requests", "retry_after": 36_000})
+    answer_with(app.page, "request-code", problem("too-many-requests", retry_after=36_000), status=429)
     app.tap("send")
     app.expect_notice("cap")
     assert re.search(r"\d+:\d\d", app.page.locator("#notice").inner_text())
