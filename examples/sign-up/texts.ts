@@ -90,46 +90,46 @@ const en: Texts = {
 const ko: Texts = {
   title: "회원가입",
   heading: {
-    email: "이메일 주소를 알려 주세요",
+    email: "이메일 주소를 입력해 주세요",
     code: "인증번호를 입력해 주세요",
-    proof: "거의 다 됐어요",
+    proof: "마지막 단계입니다",
     done: "가입이 완료되었습니다",
-    exists: "이미 가입된 계정이 있습니다",
+    exists: "이미 가입된 이메일 주소입니다",
   },
   email: "이메일 주소",
   code: "메일로 받은 인증번호",
   send: "인증번호 받기",
   verify: "확인",
-  resend: "메일 다시 보내기",
+  resend: "인증번호 다시 받기",
   retry: "다시 시도",
-  anotherAddress: "다른 주소 사용하기",
+  anotherAddress: "다른 이메일 주소 사용하기",
   startAgain: "처음부터 다시 하기",
   didYouMean: (address) => `혹시 ${address}인가요?`,
   sentTo: (address) => `${address} 주소로 인증번호를 보냈습니다. 메일이 보이지 않으면 스팸 메일함도 확인해 주세요.`,
-  expiresIn: (time) => `인증번호는 ${time} 동안 유효합니다.`,
-  expired: "인증번호가 만료되었습니다. 메일을 다시 보내 주세요.",
-  resendIn: (time) => `${time} 뒤에 메일을 다시 보낼 수 있습니다.`,
+  expiresIn: (time) => `인증번호는 ${time} 뒤에 만료됩니다.`,
+  expired: "인증번호가 만료되었습니다. 인증번호를 다시 받아 주세요.",
+  resendIn: (time) => `${time} 뒤에 인증번호를 다시 받을 수 있습니다.`,
   waiting: {
-    "request-code": "메일을 보내는 중 …",
-    "verify-code": "인증번호를 확인하는 중 …",
-    "sign-up": "계정을 만드는 중 …",
+    "request-code": "메일을 보내는 중입니다…",
+    "verify-code": "인증번호를 확인하는 중입니다…",
+    "sign-up": "계정을 만드는 중입니다…",
   },
-  done: (address) => `${address} 인증이 완료되었습니다.`,
+  done: (address) => `${address} 주소의 인증이 완료되었습니다.`,
   exists: (address) => `${address} 주소로 가입한 계정이 있습니다. 로그인해 주세요.`,
   proof: "백엔드가 증명에서 확인한 내용",
   inbox: "이 컴퓨터의 메일함",
   notice: {
     "invalid-email": "메일을 보낼 수 없는 주소입니다. 다시 확인해 주세요.",
     "incomplete-code": "인증번호의 자릿수가 맞지 않습니다. 다시 확인해 주세요.",
-    expired: "더 이상 사용할 수 없는 인증번호입니다. 메일을 다시 보내 주세요.",
-    unreachable: "연결되지 않았습니다. 네트워크를 확인하고 다시 시도해 주세요.",
-    bug: "앱에 문제가 있습니다. 앱을 업데이트해 주세요.",
-    refused: "인증이 더 이상 유효하지 않습니다. 메일을 다시 보내 주세요.",
-    "not-this-app": "다른 가입 과정에서 보낸 링크입니다. 가장 최근에 받은 메일을 확인해 주세요.",
+    expired: "더 이상 사용할 수 없는 인증번호입니다. 인증번호를 다시 받아 주세요.",
+    unreachable: "서버에 연결할 수 없습니다. 네트워크 연결을 확인하고 다시 시도해 주세요.",
+    bug: "앱에 문제가 발생했습니다. 최신 버전으로 업데이트해 주세요.",
+    refused: "인증이 더 이상 유효하지 않습니다. 인증번호를 다시 받아 주세요.",
+    "not-this-app": "지금 진행 중인 가입의 링크가 아닙니다. 가장 최근에 받은 메일의 링크를 열어 주세요.",
     "wrong-code": (left) =>
       left === 0
-        ? "인증번호가 틀렸고, 남은 입력 횟수가 없습니다. 메일을 다시 보내 주세요."
-        : `인증번호가 틀렸습니다. ${left}번 더 입력할 수 있습니다.`,
+        ? "인증번호가 일치하지 않습니다. 입력 횟수를 모두 사용했습니다. 인증번호를 다시 받아 주세요."
+        : `인증번호가 일치하지 않습니다. ${left}번 더 입력할 수 있습니다.`,
     wait: (time) => `요청이 너무 많습니다. ${time} 다시 시도해 주세요.`,
     "mail-unavailable": (time) => `지금은 메일을 보낼 수 없습니다. ${time} 다시 시도해 주세요.`,
   },
@@ -143,8 +143,9 @@ export function span(milliseconds: number, language: Language): string {
   const hours = Math.floor(seconds / 3600);
   const minutes = Math.floor((seconds % 3600) / 60);
   const [hour, minute, second] = language === "ko" ? ["시간", "분", "초"] : [" h", " min", " s"];
-  if (hours > 0) return `${hours}${hour} ${minutes}${minute}`;
-  return minutes > 0 ? `${minutes}${minute} ${seconds % 60}${second}` : `${seconds}${second}`;
+  const parts = hours > 0 ? [[hours, hour], [minutes, minute]] : [[minutes, minute], [seconds % 60, second]];
+  const shown = parts.filter(([count]) => count !== 0).map((part) => part.join(""));
+  return shown.length > 0 ? shown.join(" ") : `0${second}`;
 }
 
 /** When to try again: soon in seconds, else by the clock, and with the day if it is not today. */
