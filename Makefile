@@ -32,6 +32,7 @@ lint: setup
 	.venv/bin/python -m local.lint_template
 	PATH="$$PWD/.venv/bin:$$PATH" .venv/npm/node_modules/.bin/redocly lint --max-problems 50 openapi.yaml
 	.venv/bin/python -m local.api_page --check
+	.venv/bin/python -m local.lint_links
 	.venv/npm/node_modules/.bin/tsc --project examples/sign-up
 
 e2e: setup
