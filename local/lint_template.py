@@ -182,6 +182,22 @@ def disagreements(parameters):
                 yield f"{parameter}: the template {'takes' if taken else 'refuses'} {value!r}, and {function} does not"
 
 
+def bound_disagreements(resources, parameters):
+    """Numbers at the bounds of a parameter on which the template and the function that reads it do not agree."""
+    for logical, function in (("RequestCode", "request-code"), ("VerifyCode", "verify-code")):
+        for variable, value in resources[logical]["Properties"]["Environment"]["Variables"].items():
+            parameter = value.get("Ref") if isinstance(value, dict) else None
+            bounds = parameters.get(parameter, {})
+            if bounds.get("Type") != "Number":
+                continue
+            least, most = bounds["MinValue"], bounds["MaxValue"]
+            for number in (least - 1, least, most, most + 1):
+                taken = least <= number <= most
+                if taken != (variable not in variables_read(function, {variable: str(number)})):
+                    does = "takes" if taken else "refuses"
+                    yield f"{parameter}: the template {does} {number}, and {function} does not"
+
+
 def routes(resources):
     """The routes of the API, such as `POST /request-code`, and their functions."""
     body = resources["Api"]["Properties"]["Body"]
@@ -220,6 +236,13 @@ def faults(resources, parameters):
     languages = sorted(folder.name for folder in (ROOT / "verification/locales").iterdir() if folder.is_dir())
     found += differs("languages of DefaultLocale", parameters["DefaultLocale"]["AllowedValues"], languages)
     found += disagreements(parameters)
+    found += bound_disagreements(resources, parameters)
+    written = yaml_parse(TEMPLATE.read_text())
+    settings = written["Resources"]["Api"]["Properties"]["RouteSettings"]
+    found += differs("RouteSettings", set(settings), set(ROUTES))
+    groups = written["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    grouped = {name for group in groups for name in group["Parameters"]}
+    found += differs("ParameterGroups", grouped, set(parameters))
     found += differs("routes", routes(resources), ROUTES)
     document = yaml.safe_load((ROOT / "openapi.yaml").read_text())
     documented = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}

@@ -230,8 +230,9 @@ fn append_text(text: &str) -> String {
 
 /// The whole numbers that a plural category of a language covers, by the rules of Unicode CLDR.
 fn numbers_of(tag: &str, category: &str) -> Vec<String> {
-    let rules = tag.parse::<LanguageIdentifier>().ok();
-    let rules = rules.and_then(|id| PluralRules::create(id, PluralRuleType::CARDINAL).ok());
+    let of = |tag: &str| PluralRules::create(tag.parse::<LanguageIdentifier>().ok()?, PluralRuleType::CARDINAL).ok();
+    // Few regions have rules of their own.
+    let rules = of(tag).or_else(|| of(tag.split('-').next()?));
     let Some(rules) = rules else { return Vec::new() };
     let numbers = (0..=MAX_NUMBER).filter(|number| {
         rules.select(*number).is_ok_and(|found| {
