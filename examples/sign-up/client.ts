@@ -7,17 +7,24 @@ export type Verified = { email: string; token: string; token_type: string; expir
 
 /** `kind` is a problem type of the service, `unreachable` (no usable response) or `bug` (the app sent something wrong). */
 export class Problem extends Error {
-  constructor(
-    readonly kind: string,
-    readonly retryAfter = 0,
-    readonly guessesLeft = 0,
-  ) {
+  readonly kind: string;
+  readonly retryAfter: number;
+  readonly guessesLeft: number;
+
+  constructor(kind: string, retryAfter = 0, guessesLeft = 0) {
     super(kind);
+    this.kind = kind;
+    this.retryAfter = retryAfter;
+    this.guessesLeft = guessesLeft;
   }
 }
 
 export class EmailVerification {
-  constructor(private readonly api: string) {}
+  private readonly api: string;
+
+  constructor(api: string) {
+    this.api = api;
+  }
 
   /** Mails a code. Store `challengeId` with the address before this call, and afterwards the id of the response. */
   requestCode(email: string, challengeId: string, locale: string): Promise<Requested> {

@@ -15,6 +15,8 @@ export interface State {
   email: string;
   /** The newest id: the app's own, then that of the last response. */
   challengeId: string;
+  /** The newest id of each address of this sign-up, for a person who mistypes one and comes back. */
+  ids: Record<string, string>;
   code: string;
   expiresAt: number;
   resendAt: number;
@@ -23,6 +25,7 @@ export interface State {
   /** The claims of the proof, as the backend read them: the sample shows them to its developer. */
   claims: object | null;
   pending: Pending | null;
+  pendingSince: number;
   notice: Notice | null;
 }
 
@@ -30,17 +33,21 @@ export const EMPTY: State = {
   step: "email",
   email: "",
   challengeId: "",
+  ids: {},
   code: "",
   expiresAt: 0,
   resendAt: 0,
   token: "",
   claims: null,
   pending: null,
+  pendingSince: 0,
   notice: null,
 };
 
 export type Event =
-  /** The person typed an address. `newId` is a fresh UUID, in case it is another address than before. */
+  /** The app has started, and read its state. */
+  | { kind: "started" }
+  /** The person typed an address. `newId` is a fresh UUID, in case the address is new. */
   | { kind: "email-typed"; email: string; newId: string }
   | { kind: "code-typed"; code: string }
   | { kind: "resend-tapped" }
@@ -53,17 +60,31 @@ export type Event =
   | { kind: "backend-answered"; status: number; claims: object | null }
   | { kind: "problem"; problem: string; retryAfter: number; guessesLeft: number };
 
+/** The shortest pause between two emails: a repeat within it brings no second one. */
+const REPEAT_MS = 30_000;
+
 /** The state after an event. A tap while something is under way changes nothing, so a double tap sends one request. */
 export function after(state: State, event: Event, now: number): State {
+  const next = step(state, event, now);
+  return next.pending !== null && next.pending !== state.pending ? { ...next, pendingSince: now } : next;
+}
+
+function step(state: State, event: Event, now: number): State {
   const still = { ...state, notice: null };
   const answered = { ...still, pending: null };
   const isIdle = state.pending === null;
   switch (event.kind) {
     case "email-typed": {
       if (!isIdle) return state;
-      const isSame = event.email === state.email && state.challengeId !== "";
-      const kept = isSame ? still : { ...EMPTY, email: event.email, challengeId: event.newId };
-      return { ...kept, pending: "request-code" };
+      const email = event.email.trim().toLowerCase();
+      const challengeId = state.ids[email] ?? event.newId;
+      const kept = challengeId === state.challengeId ? still : { ...EMPTY, email, challengeId };
+      return { ...kept, ids: { ...state.ids, [email]: challengeId }, pending: "request-code" };
+    }
+    case "started": {
+      // A late repeat would be another email, which nobody asked for.
+      const isOld = state.pending === "request-code" && now - state.pendingSince > REPEAT_MS;
+      return isOld ? { ...state, pending: null } : state;
     }
     case "resend-tapped":
       return isIdle && now >= state.resendAt ? { ...still, pending: "request-code" } : state;
@@ -82,14 +103,15 @@ export function after(state: State, event: Event, now: number): State {
     case "code-requested": {
       const { challengeId, expiresIn, resendIn } = event;
       const times = { expiresAt: now + expiresIn * 1000, resendAt: now + resendIn * 1000 };
-      return { ...answered, ...times, step: "code", challengeId, code: "" };
+      const ids = { ...state.ids, [state.email]: challengeId };
+      return { ...answered, ...times, step: "code", challengeId, ids, code: "" };
     }
     case "code-verified":
       return { ...answered, step: "proof", token: event.token, pending: "sign-up" };
     case "backend-answered":
       return afterBackend(answered, event.status, event.claims);
     case "problem":
-      return afterProblem(answered, event, now);
+      return afterProblem(answered, state.pending, event, now);
   }
 }
 
@@ -102,6 +124,7 @@ function afterBackend(state: State, status: number, claims: object | null): Stat
 
 function afterProblem(
   state: State,
+  of: Pending | null,
   { problem, retryAfter, guessesLeft }: { problem: string; retryAfter: number; guessesLeft: number },
   now: number,
 ): State {
@@ -111,7 +134,7 @@ function afterProblem(
       return { ...state, step: "email", notice: { kind: "invalid-email" } };
     case "malformed-request":
       // Only the service knows how many digits a code has.
-      return { ...state, notice: { kind: state.step === "code" && state.code !== "" ? "incomplete-code" : "bug" } };
+      return { ...state, notice: { kind: of === "verify-code" ? "incomplete-code" : "bug" } };
     case "invalid-code":
       return {
         ...state,
@@ -122,7 +145,12 @@ function afterProblem(
     case "code-expired":
       return { ...state, code: "", expiresAt: 0, notice: { kind: "expired" } };
     case "too-many-requests":
-      return { ...state, resendAt: until, notice: { kind: "wait", seconds: retryAfter, until } };
+      // To a code only API Gateway says so, and that is over in a second.
+      return {
+        ...state,
+        resendAt: of === "request-code" ? until : state.resendAt,
+        notice: { kind: "wait", seconds: retryAfter, until },
+      };
     case "mail-unavailable":
       return { ...state, resendAt: until, notice: { kind: "mail-unavailable", seconds: retryAfter, until } };
     case "internal-error":

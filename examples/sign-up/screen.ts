@@ -160,6 +160,7 @@ addEventListener("storage", () => {
 
 element<HTMLInputElement>("email").value = state.email;
 element<HTMLInputElement>("code").value = state.code;
+draw();
 const returned = new URLSearchParams(location.hash.slice(1)).get("token");
 if (returned) {
   // The proof stays in no history.
@@ -167,6 +168,5 @@ if (returned) {
   const payload = returned.split(".")[1]?.replaceAll("-", "+").replaceAll("_", "/") ?? "";
   handle({ kind: "link-returned", token: returned, challengeId: JSON.parse(atob(payload)).challenge_id });
 }
-draw();
-void sendPending();
+handle({ kind: "started" });
 setInterval(draw, 1000);

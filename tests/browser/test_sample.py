@@ -150,6 +150,17 @@ def hold(page, path):
     return arrived
 
 
+def change_state(app, member, value):
+    """Changes what is stored."""
+    app.page.evaluate(
+        """([member, value]) => {
+          const state = JSON.parse(localStorage.getItem("sign-up"));
+          localStorage.setItem("sign-up", JSON.stringify({ ...state, [member]: value }));
+        }""",
+        [member, value],
+    )
+
+
 def use_up(app, first=1):
     """Types wrong codes until no guess is left."""
     for number in range(first, 6):
@@ -210,12 +221,7 @@ def test_a_new_code_may_have_to_wait_although_the_old_one_is_dead(app):
     app.ask()
     use_up(app)
     # As if the phone's clock ran ahead of the service's.
-    app.page.evaluate(
-        """() => {
-          const state = JSON.parse(localStorage.getItem("sign-up"));
-          localStorage.setItem("sign-up", JSON.stringify({ ...state, resendAt: 0 }));
-        }"""
-    )
+    change_state(app, "resendAt", 0)
     app.page.reload()
     app.tap("resend")
     app.page.locator("#notice:not(:empty)").wait_for()
@@ -331,6 +337,36 @@ def test_another_address_gets_a_challenge_of_its_own(app):
     assert app.state()["challengeId"] != first
     app.type_code()
     app.expect("done")
+
+
+def test_whoever_corrects_an_address_and_comes_back_keeps_its_code(app):
+    app.ask()
+    first = app.state()["challengeId"]
+    address = app.address
+    app.tap("another")
+    app.address = f"other-{address}"
+    app.ask()
+    app.tap("another")
+    app.address = address
+    app.type_address(f" {address.upper()} ")
+    app.expect("code")
+    assert app.state()["challengeId"] == first
+    app.expect_one_mail()
+    app.type_code()
+    app.expect("done")
+
+
+def test_a_request_of_yesterday_is_not_sent_again(app):
+    arrived = hold(app.page, "request-code")
+    app.type_address()
+    wait_until(app, lambda: arrived)
+    change_state(app, "pendingSince", 0)
+    app.page.reload()
+    app.page.locator("#send[aria-disabled=false]").wait_for()
+    assert app.sent("request-code") == 1
+    app.tap("send")
+    app.expect("code")
+    app.expect_one_mail()
 
 
 def test_what_is_no_address_is_said_at_once(app):
