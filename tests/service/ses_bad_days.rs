@@ -84,6 +84,7 @@ async fn what_ses_did_not_take_costs_nothing_and_what_it_may_have_taken_works() 
         (400, "ThrottlingException", 0, false, 5),
         (400, "LimitExceededException", 0, false, 300),
         (400, "SendingPausedException", 0, false, 300),
+        (400, "ConfigurationSetSendingPausedException", 0, false, 300),
         (400, "AccountSuspendedException", 0, false, 300),
         (500, "InternalServiceErrorException", 1, true, 5),
         (503, "ServiceUnavailable", 1, true, 5),

@@ -12,6 +12,7 @@ async fn a_mail_that_ses_cannot_take_now_is_refunded_and_may_be_retried_at_once(
     for (status, code) in [
         (429, "TooManyRequestsException"),
         (400, "LimitExceededException"),
+        (400, "AccountSendingPausedException"),
         (400, "SendingPausedException"),
         (400, "AccountSuspendedException"),
         (400, "ThrottlingException"),

@@ -22,6 +22,11 @@ const AUTOMATIC: [(&str, &str); 2] = [
 pub const BRIEFLY: Duration = Duration::seconds(5);
 /// `Retry-After` when SES has paused the account or its day's quota is used up. That takes a person, or hours.
 const STOPPED: Duration = Duration::minutes(5);
+/// What SES's first API calls sending that an operator has paused. The second one documents its own name only.
+const PAUSED: [&str; 2] = [
+    "AccountSendingPausedException",
+    "ConfigurationSetSendingPausedException",
+];
 
 /// The SES message tag of every email. It tells these emails from others of the account.
 const SERVICE_TAG: (&str, &str) = ("service", "email-verification");
@@ -148,6 +153,10 @@ impl MailError {
                     SendEmailError::LimitExceededException(_)
                     | SendEmailError::SendingPausedException(_)
                     | SendEmailError::AccountSuspendedException(_) => Self::Unavailable {
+                        cause,
+                        retry_after: STOPPED,
+                    },
+                    _ if code.is_some_and(|code| PAUSED.contains(&code)) => Self::Unavailable {
                         cause,
                         retry_after: STOPPED,
                     },
