@@ -1,4 +1,4 @@
-.PHONY: help run test simulate lint smoke e2e contract clients api-page browser screenshots setup setup-browser setup-kotlin
+.PHONY: help run test simulate lint smoke arm64 e2e contract clients api-page browser screenshots setup setup-browser setup-kotlin
 
 help:
 	@echo "make run          run the service on this machine, with a local AWS and an inbox"
@@ -11,6 +11,7 @@ help:
 	@echo "make clients      compile the clients of docs/mobile.md, and run them against the service"
 	@echo "make browser      use the sample app and the link of an email in a real browser, and check every page"
 	@echo "make screenshots  draw every mail and page into docs/images, in each language and width"
+	@echo "make arm64        build with SAM for arm64, and look at the binaries"
 	@echo "make e2e          build and deploy with SAM to a local AWS that enforces IAM, and test the stack"
 
 run: setup
@@ -37,6 +38,9 @@ lint: setup
 
 e2e: setup
 	@.venv/bin/python -m local.e2e
+
+arm64: setup
+	@.venv/bin/python -m local.arm64
 
 smoke: setup
 	@.venv/bin/python -m local.smoke
