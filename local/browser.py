@@ -43,7 +43,7 @@ def main():
         say("With an app to return to …")
         test("test_return.py")
         service.stop("functions")
-        service.deploy(**settings, AppReturnUrl="''")
+        service.deploy(**settings, AppReturnUrl="")
         service.serve(log="functions")
         say("Without one, and every page by itself …")
         test("test_page.py", "test_accessibility.py", RENDERED=str(rendered))

@@ -18,6 +18,7 @@ import zipfile
 from datetime import date, timedelta
 from pathlib import Path
 
+from local import alarms, combinations
 from local.lint_template import as_list, routes, translated
 from local.service import ROOT, STACK, TOOLS, Failure, Ports, Service, say
 from tests.api.backends import Backend
@@ -31,7 +32,12 @@ KEY_SET = ".well-known/jwks.json"
 BUILT = ROOT / ".aws-sam" / "build"
 # As short as they may be: the suite waits for both to end.
 TEST_DOMAIN, TEST_CODE = "test.example.com", "424242"
-PARAMETERS = {"Architecture": ARCHITECTURE, "ResendPauseSeconds": 30, "ProofLifetimeMinutes": 2}
+PARAMETERS = {
+    "Architecture": ARCHITECTURE,
+    "ResendPauseSeconds": 30,
+    "ProofLifetimeMinutes": 2,
+    "AlarmEmail": "operator@example.com",
+}
 
 # The AWS service that each permission is for, as the functions name it.
 CALLS = {
@@ -225,6 +231,32 @@ def prove_permissions(ids, api):
         raise Failure("A permission is missing, or one is left that nothing needs.")
 
 
+def make_mail_unavailable(ids, api):
+    """Lets request-code find no SES, so that the log has the line that an alarm watches."""
+    client = SERVICE.client("lambda")
+    variables = client.get_function_configuration(FunctionName=ids["RequestCode"])["Environment"]["Variables"]
+    broken = variables | {"AWS_ENDPOINT_URL_SESV2": "http://127.0.0.1:9"}
+    client.update_function_configuration(FunctionName=ids["RequestCode"], Environment={"Variables": broken})
+    response = api.request_code(f"{uuid.uuid4().hex}@example.com")
+    assert response.problem() == "503 mail-unavailable", response.text
+    client.update_function_configuration(FunctionName=ids["RequestCode"], Environment={"Variables": variables})
+
+
+def check_alarms(ids, api):
+    """All alarms are there, and the log lines of this run have what each metric filter looks for."""
+    say("Checking the alarms …")
+    resources = translated()["Resources"]
+    described = SERVICE.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    found = {alarm["AlarmName"] for alarm in described if alarm["AlarmActions"] == [ids["AlarmTopic"]]}
+    assert found == {ids[name] for name in alarms.alarms(resources)}, found
+    make_mail_unavailable(ids, api)
+    for group, pattern, metric in alarms.filters(resources):
+        events = SERVICE.client("logs").filter_log_events(logGroupName=ids[group])["events"]
+        count = sum(alarms.matches(pattern, event["message"]) for event in events)
+        assert count > 0, f"no line of {group} matches {pattern}"
+        print(f"ok  {metric}: {count} lines of {group} match {pattern}")
+
+
 def test_the_stack():
     begun = time.monotonic()
     build()
@@ -243,6 +275,8 @@ def test_the_stack():
     run_suite(ids, api_url)
     rotate(ids, api, inbox)
     prove_permissions(ids, api)
+    check_alarms(ids, api)
+    combinations.check(SERVICE, BUILT / "template.yaml")
     print(f"The stack works. {time.monotonic() - begun:.0f} s.")
 
 

@@ -17,6 +17,7 @@ from samtranslator.public.translator import ManagedPolicyLoader
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
+from local import alarms
 from local.service import ROOT, TOOLS
 
 TEMPLATE = ROOT / "template.yaml"
@@ -111,25 +112,19 @@ def ses_may(name):
     return ("ses:SendEmail", {"Fn::Sub": f"{prefix}:{name}"})
 
 
-SENDER = {
-    "Fn::If": [
-        "SendsByDomain",
-        {"Fn::Select": [1, {"Fn::Split": ["@", {"Ref": "SenderAddress"}]}]},
-        {"Ref": "SenderAddress"},
-    ]
-}
-IDENTITY = ses_may("identity/${Identity}")[1]["Fn::Sub"]
+NOTHING = {"Ref": "AWS::NoValue"}
+DOMAIN = {"Fn::Select": [1, {"Fn::Split": ["@", {"Ref": "SenderAddress"}]}]}
+DOMAIN_IDENTITY = ses_may("identity/${Domain}")[1]["Fn::Sub"]
 
 # Every permission that a role has. One more, one less or a wider one is a fault.
 PERMISSIONS = {
     "RequestCodeRole": [
         *BOTH_MAY,
-        ("ses:SendEmail", {"Fn::Sub": [IDENTITY, {"Identity": SENDER}]}),
+        ses_may("identity/${SenderAddress}"),
+        ("ses:SendEmail", {"Fn::Sub": [DOMAIN_IDENTITY, {"Domain": DOMAIN}]}),
+        ("ses:SendEmail", {"Fn::If": ["HasSenderDomain", ses_may("identity/${SenderDomain}")[1], NOTHING]}),
         ses_may("configuration-set/${ConfigurationSet}"),
-        (
-            "ses:SendEmail",
-            {"Fn::If": ["IsInSandbox", ses_may("identity/${SandboxRecipient}")[1], {"Ref": "AWS::NoValue"}]},
-        ),
+        ("ses:SendEmail", {"Fn::If": ["IsInSandbox", ses_may("identity/${SandboxRecipient}")[1], NOTHING]}),
         *logs_may("RequestCodeLog"),
         *TRACE_MAY,
     ],
@@ -229,6 +224,10 @@ def faults(resources, parameters):
     found += differs("suppression of the mails", suppressed, ["BOUNCE", "COMPLAINT"])
     found += differs("access log", "query" in json.dumps(resources["ApiApiGatewayDefaultStage"]).lower(), False)
 
+    identity = resources["Identity"]
+    # The next try of a creation that failed would find a retained identity, and fail for that.
+    found += differs("deletion of the identity", identity.get("DeletionPolicy"), "RetainExceptOnCreate")
+
     secret = resources["Secret"]["Properties"].get("GenerateSecretString", {})
     # Any change of it would rotate the secret in an ordinary deploy.
     found += differs("secret", secret, {"PasswordLength": 64, "ExcludePunctuation": True})
@@ -244,6 +243,13 @@ def faults(resources, parameters):
     grouped = {name for group in groups for name in group["Parameters"]}
     found += differs("ParameterGroups", grouped, set(parameters))
     found += differs("routes", routes(resources), ROUTES)
+    body = resources["Api"]["Properties"]["Body"]
+    endpoint = body["servers"][0].get("x-amazon-apigateway-endpoint-configuration")
+    is_closed = {"disableExecuteApiEndpoint": {"Fn::If": ["HasApiDomain", True, False]}}
+    # Here SAM has put the default, which is empty, in place of the parameter.
+    cors = {"allowOrigins": [""], "allowMethods": ["POST"], "allowHeaders": ["content-type"]}
+    found += differs("CORS", body["x-amazon-apigateway-cors"], {"Fn::If": ["HasAllowedOrigin", cors, NOTHING]})
+    found += differs("the API's first endpoint, beside a domain of one's own", endpoint, is_closed)
     document = yaml.safe_load((ROOT / "openapi.yaml").read_text())
     documented = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
     found += differs("routes of openapi.yaml", documented, set(ROUTES))
@@ -261,7 +267,10 @@ def faults(resources, parameters):
         given, read = set(properties["Environment"]["Variables"]), variables_read(name)
         found += [f"{function} is given {variable}, which it does not read" for variable in sorted(given - read)]
         found += [f"{function} is not given {variable}, which it reads" for variable in sorted(read - given)]
+        logging = properties["LoggingConfig"]
+        found += differs(f"log of {function}", (logging["LogFormat"], logging["SystemLogLevel"]), ("JSON", "WARN"))
         found += differs(f"role of {function}", properties["Role"], {"Fn::GetAtt": [f"{function}Role", "Arn"]})
+    found += alarms.faults(resources)
     for name, resource in resources.items():
         if resource["Type"] == "AWS::Logs::LogGroup":
             found += differs(

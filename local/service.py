@@ -5,6 +5,7 @@ listens on 127.0.0.1 only, unless the functions are given another address.
 """
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -182,14 +183,16 @@ class Service:
         self._wait_for("inbox", lambda: responds(self.inbox))
         self._wait_for("aws", lambda: responds(f"{self.aws}/_ministack/health"))
 
-    def deploy(self, template="template.yaml", **parameters):
+    def deploy(self, template="template.yaml", stack=STACK, **parameters):
         """Deploys the stack, or updates it with these parameters."""
         say("Deploying the stack into the local AWS …")
         command = [TOOLS / "sam", "deploy", "--template", template, "--config-file", ROOT / "samconfig.toml"]
-        command += ["--stack-name", STACK]
-        command += ["--no-confirm-changeset", "--no-progressbar", "--parameter-overrides"]
-        command += ["SenderAddress=no-reply@example.com", "SenderName='예시 앱'"]
-        command += [f"{name}={value}" for name, value in parameters.items()]
+        command += ["--stack-name", stack]
+        # In a file, as the README has it. JSON is YAML as well.
+        path = self.state / "parameters.yaml"
+        sender = {"SenderAddress": "no-reply@example.com", "SenderName": "예시 앱"}
+        path.write_text(json.dumps(sender | {name: str(value) for name, value in parameters.items()}))
+        command += ["--no-confirm-changeset", "--no-progressbar", "--parameter-overrides", f"file://{path}"]
         command = [str(part) for part in command]
         with open(self.state / "deploy.log", "wb") as log:
             streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}

@@ -1,0 +1,73 @@
+"""The alarms of template.yaml: which metrics they watch, where these come from, and where an operator reads on."""
+
+import json
+import re
+
+from local.lint_links import anchors
+from local.service import ROOT
+
+RUNBOOKS = [ROOT / "docs" / "operations.md", ROOT / "docs" / "operations.ko.md"]
+# What AWS emits by itself, with its dimensions, and the page that says so.
+DOCUMENTED = {
+    ("AWS/ApiGateway", "5xx", ("ApiId",)): "apigateway/latest/developerguide/http-api-metrics.html",
+    ("AWS/ApiGateway", "Count", ("ApiId",)): "apigateway/latest/developerguide/http-api-metrics.html",
+    ("AWS/Lambda", "Errors", ("FunctionName",)): "lambda/latest/dg/monitoring-metrics-types.html",
+    ("AWS/SES", "Reputation.BounceRate", ()): "ses/latest/dg/reputationdashboard-cloudwatch-alarm.html",
+    ("AWS/SES", "Reputation.ComplaintRate", ()): "ses/latest/dg/reputationdashboard-cloudwatch-alarm.html",
+}
+OWN = {"Ref": "AWS::StackName"}
+
+
+def of_type(resources, kind):
+    return {name: item["Properties"] for name, item in resources.items() if item["Type"] == kind}
+
+
+def alarms(resources):
+    return of_type(resources, "AWS::CloudWatch::Alarm")
+
+
+def filters(resources):
+    """Each metric filter as (log group, pattern, metric)."""
+    found = of_type(resources, "AWS::Logs::MetricFilter").values()
+    return [
+        (item["LogGroupName"]["Ref"], item["FilterPattern"], change["MetricName"])
+        for item in found
+        for change in item["MetricTransformations"]
+    ]
+
+
+def matches(pattern, line):
+    """Whether a log line has the field that the pattern names. Only the form that the template uses is known here."""
+    name, value = re.fullmatch(r'\{ \$\.(\w+) = "([^"]+)" \}', pattern).groups()
+    try:
+        return json.loads(line).get(name) == value
+    except (ValueError, AttributeError):
+        return False
+
+
+def metrics(alarm):
+    """Each metric that an alarm watches as (namespace, name, dimensions)."""
+    parts = [part["MetricStat"]["Metric"] for part in alarm.get("Metrics", []) if "MetricStat" in part] or [alarm]
+    for part in parts:
+        names = tuple(sorted(dimension["Name"] for dimension in part.get("Dimensions", [])))
+        yield part["Namespace"], part["MetricName"], names
+
+
+def faults(resources):
+    """What is wrong with an alarm, each as a sentence."""
+    emitted = {metric for _, _, metric in filters(resources)}
+    sections = {path.name: anchors(path) for path in RUNBOOKS}
+    watched = set()
+    for name, alarm in alarms(resources).items():
+        for namespace, metric, dimensions in metrics(alarm):
+            watched.add(metric)
+            known = metric in emitted if namespace == OWN else (namespace, metric, dimensions) in DOCUMENTED
+            if not known:
+                yield f"{name} watches {metric} by {dimensions}, which nothing emits"
+        for runbook, headings in sections.items():
+            section = alarm["AlarmDescription"].rpartition("#")[2].rstrip(".")
+            if section not in headings:
+                yield f"{name} names the section {section}, which {runbook} does not have"
+        if alarm.get("AlarmActions") != [{"Ref": "AlarmTopic"}]:
+            yield f"{name} tells nobody"
+    yield from (f"no alarm watches {metric}" for metric in sorted(emitted - watched))

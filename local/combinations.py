@@ -1,0 +1,100 @@
+"""Deploys the stack in every way in which its parameters change its resources.
+
+Each is a stack of its own, and is removed again.
+"""
+
+import json
+
+from local import alarms
+from local.lint_template import as_list, translated
+from local.service import say
+
+CERTIFICATE = "arn:aws:acm:ap-northeast-2:000000000000:certificate/11111111-2222-3333-4444-555555555555"
+OWN_DOMAIN = {"ApiDomain": "verify.example.com", "ApiCertificateArn": CERTIFICATE}
+ALARMS = {"AlarmEmail": "operator@example.com"}
+SENDERS = {
+    "address": {"SenderIdentity": "address"},
+    "domain": {"SenderIdentity": "domain"},
+    "parent domain": {
+        "SenderIdentity": "domain",
+        "SenderDomain": "example.org",
+        "MailFromDomain": "bounce.example.org",
+    },
+    "existing address": {"SenderIdentity": "existing-address"},
+    "existing domain": {"SenderIdentity": "existing-domain", "SenderDomain": "example.org"},
+}
+
+
+def combinations(zone):
+    """Each by its name: all senders, with and without alarms, sandbox, metrics, tracing and a domain of one's own."""
+    yield from (
+        (name, {"SenderAddress": f"no-reply@s{index}.example.org"} | sender)
+        for index, (name, sender) in enumerate(SENDERS.items())
+    )
+    yield "alarms", ALARMS
+    yield "sandbox", {"SandboxRecipient": "you@example.com"}
+    yield "own domain, records elsewhere", OWN_DOMAIN
+    everything = OWN_DOMAIN | ALARMS | {"ApiHostedZoneId": zone, "SandboxRecipient": "you@example.com"}
+    switched_on = dict.fromkeys(("MailMetrics", "Tracing", "VerificationLink"), "on")
+    yield "everything", everything | switched_on | {"AllowedOrigin": "https://example.com", "ReservedConcurrency": 5}
+
+
+def expected_resources(conditions):
+    """The resources of the template whose conditions hold."""
+    resources = translated()["Resources"]
+    return {
+        name for name, item in resources.items() if item.get("Condition") is None or item["Condition"] in conditions
+    }
+
+
+def conditions(parameters):
+    """The conditions of the template that these parameters fulfil, worked out anew."""
+    found = set()
+    if not parameters.get("SenderIdentity", "address").startswith("existing"):
+        found.add("HasNewIdentity")
+    for condition, name in (
+        ("HasApiDomain", "ApiDomain"),
+        ("HasAlarms", "AlarmEmail"),
+        ("HasMailMetrics", "MailMetrics"),
+    ):
+        if parameters.get(name):
+            found.add(condition)
+    if parameters.get("ApiDomain") and parameters.get("ApiHostedZoneId"):
+        found.add("HasApiRecords")
+    return found
+
+
+def wildcards(service, roles):
+    """The resources with a wildcard that the roles of a stack may use, but for X-Ray's."""
+    iam = service.client("iam")
+    for role in roles:
+        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            for statement in policy["Statement"]:
+                is_trace = all(action.startswith("xray:") for action in as_list(statement["Action"]))
+                yield from (item for item in as_list(statement["Resource"]) if "*" in item and not is_trace)
+
+
+def check(service, template):
+    say("Deploying every combination of parameters …")
+    cloudformation = service.client("cloudformation")
+    zone = service.client("route53").create_hosted_zone(Name="example.com", CallerReference="1")["HostedZone"]["Id"]
+    for number, (name, parameters) in enumerate(combinations(zone.rpartition("/")[2])):
+        stack = f"combination-{number}"
+        service.deploy(template, stack=stack, **parameters)
+        resources = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+        ids = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
+        expected = expected_resources(conditions(parameters))
+        assert set(ids) == expected, (name, set(ids) ^ expected)
+        assert list(wildcards(service, [ids["RequestCodeRole"], ids["VerifyCodeRole"]])) == [], name
+        outputs = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in outputs}
+        issuer = service.client("lambda").get_function_configuration(FunctionName=ids["VerifyCode"])
+        issuer = issuer["Environment"]["Variables"]["PROOF_ISSUER"]
+        if "ApiDomain" in parameters:
+            assert outputs["ApiUrl"] == issuer == f"https://{parameters['ApiDomain']}", (name, outputs, issuer)
+        else:
+            assert (f"https://{ids['Api']}." in outputs["ApiUrl"], issuer) == (True, ""), (name, outputs)
+        count = len(alarms.alarms(translated()["Resources"])) if "HasAlarms" in conditions(parameters) else 0
+        cloudformation.delete_stack(StackName=stack)
+        print(f"ok  {name}: {len(ids)} resources, {count} alarms; {json.dumps(parameters)}")
