@@ -1,10 +1,12 @@
-.PHONY: help run test simulate lint smoke arm64 e2e contract clients api-page browser screenshots setup setup-browser setup-kotlin
+.PHONY: help run test simulate check-sender test-sender lint smoke arm64 e2e contract clients api-page browser screenshots setup setup-browser setup-kotlin
 
 help:
 	@echo "make run          run the service on this machine, with a local AWS and an inbox"
 	@echo "make test         run the tests"
 	@echo "make simulate     let strangers ask for people's codes for a day, and count; SEED=7 for another day"
 	@echo "make lint         check format, code, documentation and template"
+	@echo "make check-sender DOMAIN=example.com  check the DNS records that let the email arrive"
+	@echo "make test-sender  test that check, against a DNS server of its own"
 	@echo "make smoke        run the service and use it once, from the request to the proof"
 	@echo "make contract     hold openapi.yaml against the service, with generated requests and a generated client"
 	@echo "make api-page     write docs/api.md from openapi.yaml"
@@ -41,6 +43,12 @@ e2e: setup
 
 arm64: setup
 	@.venv/bin/python -m local.arm64
+
+check-sender: setup
+	@.venv/bin/python -m local.check_sender
+
+test-sender: setup
+	@.venv/bin/pytest -q -p no:cacheprovider tests/sender
 
 smoke: setup
 	@.venv/bin/python -m local.smoke

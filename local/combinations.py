@@ -95,6 +95,6 @@ def check(service, template):
             assert outputs["ApiUrl"] == issuer == f"https://{parameters['ApiDomain']}", (name, outputs, issuer)
         else:
             assert (f"https://{ids['Api']}." in outputs["ApiUrl"], issuer) == (True, ""), (name, outputs)
-        count = len(alarms.alarms(translated()["Resources"])) if "HasAlarms" in conditions(parameters) else 0
+        count = sum(name in alarms.alarms(translated()["Resources"]) for name in ids)
         cloudformation.delete_stack(StackName=stack)
         print(f"ok  {name}: {len(ids)} resources, {count} alarms; {json.dumps(parameters)}")
