@@ -1,4 +1,4 @@
-"""The alarms of template.yaml: which metrics they watch, where these come from, and where an operator reads on."""
+"""The alarms and the dashboard of template.yaml: who emits their metrics, and where an operator reads on."""
 
 import json
 import re
@@ -10,8 +10,22 @@ RUNBOOKS = [ROOT / "docs" / "operations.md", ROOT / "docs" / "operations.ko.md"]
 # What AWS emits by itself, with its dimensions, and the page that says so.
 DOCUMENTED = {
     ("AWS/ApiGateway", "5xx", ("ApiId",)): "apigateway/latest/developerguide/http-api-metrics.html",
+    ("AWS/ApiGateway", "4xx", ("ApiId",)): "apigateway/latest/developerguide/http-api-metrics.html",
     ("AWS/ApiGateway", "Count", ("ApiId",)): "apigateway/latest/developerguide/http-api-metrics.html",
+    ("AWS/ApiGateway", "Latency", ("ApiId",)): "apigateway/latest/developerguide/http-api-metrics.html",
+    (
+        "AWS/DynamoDB",
+        "ConsumedWriteCapacityUnits",
+        ("TableName",),
+    ): "amazondynamodb/latest/developerguide/metrics-dimensions.html",
+    (
+        "AWS/DynamoDB",
+        "WriteThrottleEvents",
+        ("TableName",),
+    ): "amazondynamodb/latest/developerguide/metrics-dimensions.html",
     ("AWS/Lambda", "Errors", ("FunctionName",)): "lambda/latest/dg/monitoring-metrics-types.html",
+    ("AWS/Lambda", "Invocations", ("FunctionName",)): "lambda/latest/dg/monitoring-metrics-types.html",
+    ("AWS/Lambda", "Throttles", ("FunctionName",)): "lambda/latest/dg/monitoring-metrics-types.html",
     ("AWS/SES", "Reputation.BounceRate", ()): "ses/latest/dg/reputationdashboard-cloudwatch-alarm.html",
     ("AWS/SES", "Reputation.ComplaintRate", ()): "ses/latest/dg/reputationdashboard-cloudwatch-alarm.html",
 }
@@ -53,16 +67,31 @@ def metrics(alarm):
         yield part["Namespace"], part["MetricName"], names
 
 
+def shown(resources):
+    """Each metric of the dashboard as (namespace, name, dimensions)."""
+    for dashboard in of_type(resources, "AWS::CloudWatch::Dashboard").values():
+        for widget in json.loads(dashboard["DashboardBody"]["Fn::Sub"])["widgets"]:
+            for namespace, metric, *rest in widget["properties"].get("metrics", []):
+                names = [part for part in rest if isinstance(part, str)]
+                yield OWN if namespace == "${AWS::StackName}" else namespace, metric, tuple(names[::2])
+
+
 def faults(resources):
-    """What is wrong with an alarm, each as a sentence."""
+    """What is wrong with an alarm or the dashboard, each as a sentence."""
     emitted = {metric for _, _, metric in filters(resources)}
+
+    def is_emitted(namespace, metric, dimensions):
+        return metric in emitted if namespace == OWN else (namespace, metric, dimensions) in DOCUMENTED
+
+    for metric in shown(resources):
+        if not is_emitted(*metric):
+            yield f"the dashboard shows {metric}, which nothing emits"
     sections = {path.name: anchors(path) for path in RUNBOOKS}
     watched = set()
     for name, alarm in alarms(resources).items():
         for namespace, metric, dimensions in metrics(alarm):
             watched.add(metric)
-            known = metric in emitted if namespace == OWN else (namespace, metric, dimensions) in DOCUMENTED
-            if not known:
+            if not is_emitted(namespace, metric, dimensions):
                 yield f"{name} watches {metric} by {dimensions}, which nothing emits"
         for runbook, headings in sections.items():
             section = alarm["AlarmDescription"].rpartition("#")[2].rstrip(".")
