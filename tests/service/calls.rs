@@ -69,3 +69,33 @@ async fn each_fault_of_ses_takes_its_calls() {
     let second = ask(&service, HOME, json!({ "email": KIM })).await;
     assert_eq!(second, (503, 8), "four; two notes at once; two refunds at once");
 }
+
+/// The writes of a sign-up, and of one with a resend and a wrong guess, as `docs/cost.md` has them in its table.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cost_page_has_the_writes_of_a_sign_up() {
+    let row = |calls: &[usize]| {
+        let each: Vec<_> = calls.iter().map(usize::to_string).collect();
+        format!("{} = {}", calls.iter().sum::<usize>(), each.join(" + "))
+    };
+    let (short, long) = (sign_up(&[]).await, sign_up(&["000000"]).await);
+    let row = format!("| DynamoDB writes | {} | {} |", row(&short), row(&long));
+    assert!(include_str!("../../docs/cost.md").contains(&row), "{row}");
+}
+
+/// The calls of each request of a sign-up. Before a wrong guess there is a resend.
+async fn sign_up(wrong: &[&str]) -> Vec<usize> {
+    let service = Service::start().await;
+    let body = json!({ "email": KIM, "challenge_id": OWN_ID });
+    let mut calls = vec![ask(&service, HOME, body.clone()).await.1];
+    let code = service.ses.mails()[0].code();
+    if !wrong.is_empty() {
+        service.wait(60);
+        calls.push(ask(&service, HOME, body).await.1);
+    }
+    for guess in wrong.iter().copied().chain([code.as_str()]) {
+        service.traffic.forget();
+        service.verify_code(OWN_ID, guess).await;
+        calls.push(service.traffic.calls());
+    }
+    calls
+}
