@@ -22,6 +22,17 @@ SERVFAIL, REFUSED, SILENCE, GARBAGE = "SERVFAIL", "REFUSED", "SILENCE", "GARBAGE
 DATAGRAM = 512
 
 
+def bind():
+    """A server for UDP and one for TCP, on the same port."""
+    for _ in range(100):
+        udp = Udp(("127.0.0.1", 0), UdpQuestion)
+        try:
+            return udp, Tcp(udp.server_address, TcpQuestion)
+        except OSError:  # Somebody else has that port for TCP.
+            udp.server_close()
+    raise OSError("no port is free for UDP and TCP")
+
+
 class DnsServer:
     def __init__(self, zone):
         self.zone = {name.lower(): records for name, records in zone.items()}
@@ -31,7 +42,8 @@ class DnsServer:
     @contextlib.contextmanager
     def run(self):
         """Serves until the block ends. Gives address and port."""
-        with Udp(("127.0.0.1", 0), UdpQuestion) as udp, Tcp(udp.server_address, TcpQuestion) as tcp:
+        udp, tcp = bind()
+        with udp, tcp:
             threads = []
             for server in (udp, tcp):
                 server.answer = self.answer
