@@ -10,7 +10,7 @@ help:
 	@echo "make smoke        run the service and use it once, from the request to the proof"
 	@echo "make contract     hold openapi.yaml against the service, with generated requests and a generated client"
 	@echo "make api-page     write docs/api.md from openapi.yaml"
-	@echo "make clients      compile the clients of docs/mobile.md, and run them against the service"
+	@echo "make clients      compile the Kotlin client of docs/mobile.md and run it, and compare the TypeScript one"
 	@echo "make browser      use the sample app and the link of an email in a real browser, and check every page"
 	@echo "make screenshots  draw every mail and page into docs/images, in each language and width"
 	@echo "make arm64        build with SAM for arm64, and look at the binaries"

@@ -7,27 +7,20 @@ from local.lint_links import anchors
 from local.service import ROOT
 
 RUNBOOKS = [ROOT / "docs" / "operations.md", ROOT / "docs" / "operations.ko.md"]
-# What AWS emits by itself, with its dimensions, and the page that says so.
+# What AWS emits by itself, with its dimensions, by the page of docs.aws.amazon.com that says so.
 DOCUMENTED = {
-    ("AWS/ApiGateway", "5xx", ("ApiId",)): "apigateway/latest/developerguide/http-api-metrics.html",
-    ("AWS/ApiGateway", "4xx", ("ApiId",)): "apigateway/latest/developerguide/http-api-metrics.html",
-    ("AWS/ApiGateway", "Count", ("ApiId",)): "apigateway/latest/developerguide/http-api-metrics.html",
-    ("AWS/ApiGateway", "Latency", ("ApiId",)): "apigateway/latest/developerguide/http-api-metrics.html",
-    (
-        "AWS/DynamoDB",
-        "ConsumedWriteCapacityUnits",
-        ("TableName",),
-    ): "amazondynamodb/latest/developerguide/metrics-dimensions.html",
-    (
-        "AWS/DynamoDB",
-        "WriteThrottleEvents",
-        ("TableName",),
-    ): "amazondynamodb/latest/developerguide/metrics-dimensions.html",
-    ("AWS/Lambda", "Errors", ("FunctionName",)): "lambda/latest/dg/monitoring-metrics-types.html",
-    ("AWS/Lambda", "Invocations", ("FunctionName",)): "lambda/latest/dg/monitoring-metrics-types.html",
-    ("AWS/Lambda", "Throttles", ("FunctionName",)): "lambda/latest/dg/monitoring-metrics-types.html",
-    ("AWS/SES", "Reputation.BounceRate", ()): "ses/latest/dg/reputationdashboard-cloudwatch-alarm.html",
-    ("AWS/SES", "Reputation.ComplaintRate", ()): "ses/latest/dg/reputationdashboard-cloudwatch-alarm.html",
+    "apigateway/latest/developerguide/http-api-metrics.html": [
+        ("AWS/ApiGateway", name, ("ApiId",)) for name in ("4xx", "5xx", "Count", "Latency")
+    ],
+    "amazondynamodb/latest/developerguide/metrics-dimensions.html": [
+        ("AWS/DynamoDB", name, ("TableName",)) for name in ("ConsumedWriteCapacityUnits", "WriteThrottleEvents")
+    ],
+    "lambda/latest/dg/monitoring-metrics-types.html": [
+        ("AWS/Lambda", name, ("FunctionName",)) for name in ("Errors", "Invocations", "Throttles")
+    ],
+    "ses/latest/dg/reputationdashboard-cloudwatch-alarm.html": [
+        ("AWS/SES", name, ()) for name in ("Reputation.BounceRate", "Reputation.ComplaintRate")
+    ],
 }
 OWN = {"Ref": "AWS::StackName"}
 
@@ -79,9 +72,10 @@ def shown(resources):
 def faults(resources):
     """What is wrong with an alarm or the dashboard, each as a sentence."""
     emitted = {metric for _, _, metric in filters(resources)}
+    by_aws = {metric for metrics_of_page in DOCUMENTED.values() for metric in metrics_of_page}
 
     def is_emitted(namespace, metric, dimensions):
-        return metric in emitted if namespace == OWN else (namespace, metric, dimensions) in DOCUMENTED
+        return metric in emitted if namespace == OWN else (namespace, metric, dimensions) in by_aws
 
     for metric in shown(resources):
         if not is_emitted(*metric):

@@ -14,206 +14,21 @@ Exit status: 0 if nothing is wrong, 1 if something is, 2 if something could not 
 Nothing is read from AWS, and nothing is written anywhere.
 """
 
-import ipaddress
 import os
 import re
 import secrets
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import dns.exception
-import dns.name
-import dns.rcode
-import dns.resolver
+from local.sender_dns import Dns, Unanswered
+from local.sender_settings import NAME, Misuse, Settings, is_below, parents, show
 
 START = "v=DMARC1; p=none"
 SPF = "v=spf1 include:amazonses.com ~all"
-NAME = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
-TOKEN = re.compile(r"[a-z0-9]{1,63}")
 FEEDBACK = re.compile(r"feedback-smtp\.([a-z0-9-]+)\.amazonses\.com")
 # Terms of SPF that cost a receiver a look-up (RFC 7208, section 4.6.4), which makes ten at most.
 COSTLY = re.compile(r"[+?~-]?(include:|a(?=[:/]|$)|mx(?=[:/]|$)|ptr(?=:|$)|exists:)|redirect=")
 MOST_LOOKUPS = 10
-
-
-class Misuse(Exception):
-    """Variables with which nothing can be checked."""
-
-
-class Unanswered(Exception):
-    """A question that got no answer, which says nothing about the record. `advice` says what to do."""
-
-    def __init__(self, reason, advice):
-        super().__init__(reason)
-        self.advice = advice
-
-
-def show(text, most=120):
-    """A text out of the DNS, in quotes. Whoever writes the record must not write to the terminal."""
-    safe = "".join(char if " " <= char <= "~" else f"\\x{ord(char):02x}" for char in text[: most + 1])
-    return f'"{safe[:most]}…"' if len(safe) > most else f'"{safe}"'
-
-
-def parents(domain):
-    """The domains above one, the nearest first."""
-    labels = domain.split(".")
-    return [".".join(labels[start:]) for start in range(1, len(labels))]
-
-
-def is_below(name, domain):
-    return name.endswith(f".{domain}")
-
-
-@dataclass(frozen=True)
-class Settings:
-    domain: str
-    identity: str
-    region: str = "ap-northeast-2"
-    mail_from: str | None = None
-    # For each token the targets that its CNAME may have, the one to paste first.
-    dkim: dict = field(default_factory=dict)
-    resolver: tuple | None = None
-    timeout: float = 5
-
-    @classmethod
-    def read(cls, variables):
-        given = {name: value.strip() for name, value in variables.items() if value.strip()}
-        if "DOMAIN" not in given:
-            raise Misuse("DOMAIN is not set. Give the domain of From, as in: make check-sender DOMAIN=example.com")
-        domain = cls._domain("DOMAIN", given["DOMAIN"])
-        identity = cls._domain("IDENTITY", given.get("IDENTITY", domain))
-        if identity != domain and not is_below(domain, identity):
-            raise Misuse(f"IDENTITY: {identity} is not a parent of {domain}, so it lets nobody send as {domain}.")
-        region = given.get("REGION", cls.region)
-        if not REGION.fullmatch(region):
-            raise Misuse(f"REGION: expected a region such as ap-northeast-2, found {show(region)}")
-        mail_from = cls._domain("MAIL_FROM", given["MAIL_FROM"]) if "MAIL_FROM" in given else None
-        try:
-            timeout = float(given.get("TIMEOUT", cls.timeout))
-        except ValueError:
-            timeout = 0
-        if not 0 < timeout <= 60:
-            raise Misuse(f"TIMEOUT: expected seconds from 0 to 60, found {show(given['TIMEOUT'])}")
-        dkim = cls._dkim(given.get("DKIM", ""), region, identity)
-        return cls(domain, identity, region, mail_from, dkim, cls._resolver(given.get("RESOLVER")), timeout)
-
-    @staticmethod
-    def _domain(variable, text):
-        domain = text.rpartition("@")[2].rstrip(".").lower()
-        if not domain.isascii():
-            try:
-                domain = domain.encode("idna").decode()
-            except UnicodeError:
-                domain = ""
-        if not NAME.fullmatch(domain):
-            raise Misuse(f"{variable}: expected a domain such as example.com, found {show(text)}")
-        return domain
-
-    @staticmethod
-    def _dkim(text, region, identity):
-        """Reads bare tokens as well as whole outputs: name, CNAME, value."""
-        targets, token = {}, None
-        for word in re.split(r"[,;\s]+", text.lower()):
-            word = word.rstrip(".")
-            if token and word.startswith(f"{token}.") and word.endswith(".amazonses.com"):
-                targets[token] = [word]
-                continue
-            if word in ("", "cname"):
-                continue
-            token, _, rest = word.partition("._domainkey.")
-            if not TOKEN.fullmatch(token) or rest not in ("", identity):
-                expected = f"tokens, or the outputs DkimRecord1 to 3 of a stack that sends as {identity}"
-                raise Misuse(f"DKIM: expected {expected}, found {show(word)}")
-            # A few regions have a target of their own.
-            targets[token] = [f"{token}.dkim.amazonses.com", f"{token}.dkim.{region}.amazonses.com"]
-        return targets
-
-    @staticmethod
-    def _resolver(text):
-        if not text:
-            return None
-        found = re.fullmatch(r"\[(?P<six>[^]]+)](:(?P<a>\d+))?|(?P<four>[0-9.]+)(:(?P<b>\d+))?|(?P<bare>.+)", text)
-        try:
-            address = str(ipaddress.ip_address(found["six"] or found["four"] or found["bare"]))
-            port = int(found["a"] or found["b"] or 53)
-            if not 0 < port < 65536:
-                raise ValueError
-        except ValueError:
-            raise Misuse(f"RESOLVER: expected an address such as 1.1.1.1 or 127.0.0.1:53, found {show(text)}") from None
-        return address, port
-
-
-class Dns:
-    """Asks one resolver, each question once."""
-
-    def __init__(self, server=None, timeout=5):
-        try:
-            self._resolver = dns.resolver.Resolver(configure=server is None)
-        except dns.resolver.NoResolverConfiguration:
-            raise Misuse("This machine names no DNS server. Name one: RESOLVER=1.1.1.1") from None
-        if server:
-            self._resolver.nameservers = [server[0]]
-            self._resolver.port = server[1]
-        # A lost datagram is sent again.
-        self._resolver.timeout = timeout / 2
-        self._resolver.lifetime = timeout
-        self._timeout = timeout
-        self._known = {}
-
-    def find(self, name, kind):
-        """The records of that kind, [] if the name has none of it, None if there is no such name."""
-        if (name, kind) not in self._known:
-            self._known[name, kind] = self._ask(name, kind)
-        return self._known[name, kind]
-
-    def _ask(self, name, kind):
-        try:
-            # Absolute: no search list of this machine is tried.
-            question = dns.name.from_text(name, dns.name.root)
-            answer = self._resolver.resolve(question, kind, raise_on_no_answer=False, search=False)
-        except dns.resolver.NXDOMAIN:
-            return None
-        except (dns.name.NameTooLong, dns.name.LabelTooLong):
-            return None
-        except dns.resolver.LifetimeTimeout:
-            raise Unanswered(
-                f"the DNS server did not answer within {self._timeout:g} s.",
-                "Whether the record is there is not known. Check the network, or ask another server: RESOLVER=1.1.1.1",
-            ) from None
-        except dns.resolver.NoNameservers as failure:
-            raise self._refusal(failure) from None
-        except dns.exception.DNSException as failure:
-            raise Unanswered(
-                f"the DNS server's answer makes no sense ({type(failure).__name__}).",
-                "Whether the record is there is not known. Ask another server: RESOLVER=1.1.1.1",
-            ) from None
-        # Servers turn the order.
-        return sorted(self._text(kind, record) for record in answer.rrset or [])
-
-    @staticmethod
-    def _refusal(failure):
-        codes = {dns.rcode.to_text(error[4].rcode()) for error in failure.kwargs.get("errors", ()) if error[4]}
-        if "SERVFAIL" in codes:
-            return Unanswered(
-                "the DNS server answered SERVFAIL: it got no good answer from the domain's own name servers.",
-                "Whether the record is there is not known. Ask who runs the domain's name servers; a usual cause is a "
-                "DNSSEC signature that has expired.",
-            )
-        return Unanswered(
-            f"the DNS server answered {', '.join(sorted(codes)) or 'nothing that can be read'}.",
-            "Whether the record is there is not known. Ask another server: RESOLVER=1.1.1.1",
-        )
-
-    @staticmethod
-    def _text(kind, record):
-        if kind == "TXT":
-            return b"".join(record.strings).decode("latin-1")
-        if kind == "MX":
-            return record.preference, record.exchange.to_text(omit_final_dot=True).lower()
-        if kind == "CNAME":
-            return record.target.to_text(omit_final_dot=True).lower()
-        return record.to_text()
 
 
 @dataclass(frozen=True)

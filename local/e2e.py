@@ -195,12 +195,16 @@ def call(api, function):
     return api.request_code(email) if function == "RequestCode" else api.verify_code(email, str(uuid.uuid4()), "123456")
 
 
-def start_anew(function):
-    """Makes the next request start a new instance, so that it sees the role as it is now."""
+def change_environment(function, change):
+    """Gives a function the variables that `change` makes of the present ones, from the next request on."""
     client = SERVICE.client("lambda")
     variables = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
-    variables["STARTED_ANEW"] = str(uuid.uuid4())
-    client.update_function_configuration(FunctionName=function, Environment={"Variables": variables})
+    client.update_function_configuration(FunctionName=function, Environment={"Variables": change(variables)})
+
+
+def start_anew(function):
+    """Makes the next request start a new instance, so that it sees the role as it is now."""
+    change_environment(function, lambda variables: variables | {"STARTED_ANEW": str(uuid.uuid4())})
 
 
 def denied(text):
@@ -252,13 +256,14 @@ def prove_permissions(ids, api):
         raise Failure("A permission is missing, or one is left that nothing needs.")
 
 
-def run_with(function, **variables):
-    """Runs a function with further variables from now on. The log is JSON, which the emulator does not see to."""
-    client = SERVICE.client("lambda")
-    known = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
-    environment = {name: value for name, value in known.items() if not name.startswith("AWS_ENDPOINT_URL_")}
-    environment |= {"AWS_LAMBDA_LOG_FORMAT": "JSON"} | variables
-    client.update_function_configuration(FunctionName=function, Environment={"Variables": environment})
+def run_with(function, **endpoints):
+    """Runs a function with these endpoints of AWS from now on. The log is JSON, which the emulator does not see to."""
+
+    def change(variables):
+        known = {name: value for name, value in variables.items() if not name.startswith("AWS_ENDPOINT_URL_")}
+        return known | {"AWS_LAMBDA_LOG_FORMAT": "JSON"} | endpoints
+
+    change_environment(function, change)
 
 
 def produce_log_lines(ids, api, inbox):

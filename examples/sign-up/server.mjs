@@ -19,9 +19,10 @@ app.use((request, response, next) => {
 });
 app.use(backend(API_URL, "email-verification"));
 app.get("/addresses.json", (request, response) => response.json({ api: API_URL, inbox: INBOX_URL }));
-app.get("/:name.ts", async (request, response) => {
-  const source = await readFile(`${FOLDER}/${request.params.name}.ts`, "utf8");
+app.get("/", (request, response) => response.sendFile(`${FOLDER}/index.html`));
+app.get("/style.css", (request, response) => response.sendFile(`${FOLDER}/style.css`));
+app.get(/^\/(\w+)\.ts$/, async (request, response) => {
+  const source = await readFile(`${FOLDER}/${request.params[0]}.ts`, "utf8");
   response.type("text/javascript").send(ts.transpileModule(source, { compilerOptions: OPTIONS }).outputText);
 });
-app.use(express.static(FOLDER, { extensions: ["html"] }));
 app.listen(PORT, "127.0.0.1");

@@ -65,9 +65,9 @@ PROOF_BOUND_TO_SESSION = "PROOF_BOUND_TO_SESSION" in os.environ
 """
 
 
-def document_file(name):
-    """The file that the document has under its name."""
-    text = (ROOT / "docs" / "backend.md").read_text()
+def document_file(name, document="backend.md"):
+    """The file that a document has under its name."""
+    text = (ROOT / "docs" / document).read_text()
     (code,) = re.findall(rf"^\*\*`{re.escape(name)}`\*\*\n\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return code
 

@@ -28,7 +28,7 @@ fun main(arguments: Array<String>) {
 
     expect("no address", problem { service.requestCode("kim@", id, "ko") }.kind, "invalid-email")
     expect("no UUID", problem { service.requestCode(email, "1", "ko") }.kind, "malformed-request")
-    expect("no such route", problem { EmailVerification("$inbox/nothing").verifyCode(email, id, code) }.kind, "unreachable")
+    expect("a page in place of JSON", problem { EmailVerification("$inbox/nothing").verifyCode(email, id, code) }.kind, "unreachable")
     expect("nobody listens", problem { EmailVerification("http://127.0.0.1:1").verifyCode(email, id, code) }.kind, "unreachable")
 }
 
