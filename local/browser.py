@@ -49,7 +49,7 @@ def main():
         test("test_page.py", "test_accessibility.py", RENDERED=str(rendered))
         service.stop("functions")
         # The shortest pause, for a test waits for its end; all requests come from one source.
-        limits = {"ResendPauseSeconds": 30, "RequestsPerSourcePerHour": 0, "RequestsPerSourcePerDay": 0}
+        limits = {"ResendPauseSeconds": 30, "UnverifiedMailsPerSourcePerDay": 0}
         service.deploy(**settings, **limits, AppReturnUrl=f"{service.app}/")
         service.serve(log="functions", cors=True)
         service.start_app()

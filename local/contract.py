@@ -49,9 +49,8 @@ def main():
     def work():
         service.build()
         service.start_aws_and_inbox()
-        # The limits of a source would refuse almost all of the generated requests.
-        limits = {"RequestsPerSourcePerHour": 0, "RequestsPerSourcePerDay": 0}
-        service.deploy(ProofIssuer=service.api, VerificationLink="on", **limits)
+        # The limit of a source would refuse almost all of the generated requests.
+        service.deploy(ProofIssuer=service.api, VerificationLink="on", UnverifiedMailsPerSourcePerDay=0)
         service.serve(log="functions")
         walk(service)
         attack(service)

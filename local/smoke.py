@@ -140,8 +140,9 @@ def use(run):
     expect("one mail was sent", only_mail()["subject"], subject)
 
     items, log = json.dumps(table()), run.text().partition("The functions' log follows")[2]
-    kinds = sorted(item["pk"]["S"].partition("#")[0] for item in table())
-    expect("the table has its items", kinds, ["challenge", "pair", "recipient", "source"])
+    kinds = sorted(item["pk"]["S"].partition("/")[0] for item in table())
+    expect("the table has its items", kinds, ["challenge", "mailbox", "source"])
+    expect("no challenge id is in the table", asked["challenge_id"].replace("-", "") in items.replace("-", ""), False)
     expect("the log tells what happened", all(word in log for word in ("mailed", "invalid-code", "verified")), True)
     for name, place in (("table", items), ("log", log)):
         # As a whole word, because a time or an id can contain six digits by chance.

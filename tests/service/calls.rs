@@ -1,101 +1,156 @@
-//! How many DynamoDB calls each way through a function takes.
+//! How many AWS calls each way through a function takes. They are made one after the other, so these are round trips as well.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::broken_ses::{Break, BrokenSes};
 use crate::harness::service::{KIM, OWN_ID, Service, config};
 use crate::harness::ses::Mood;
 
 const HOME: &str = "203.0.113.7";
 const ELSEWHERE: &str = "203.0.113.8";
+const TRANSACTION: &str = "TransactWriteItems";
+const MAIL: &str = "SendEmail";
+const WRITE: &str = "UpdateItem";
 
-/// Status and calls of a request.
-async fn ask(service: &Service, source: &str, body: serde_json::Value) -> (u16, usize) {
-    service.traffic.forget();
+/// Asserts the status of a request, and the calls that it made.
+async fn ask(service: &Service, source: &str, body: Value, status: u16, calls: &[&str]) {
     let response = service.request_code_from(source, body).await;
-    (response.status, service.traffic.calls())
+    assert_eq!(
+        (response.status, service.last_calls()),
+        (status, owned(calls)),
+        "{}",
+        response.text
+    );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_way_through_request_code_takes_its_calls() {
+/// The same for a submitted code.
+async fn submit(service: &Service, code: &str, status: u16, calls: &[&str]) {
+    let response = service.verify_code(OWN_ID, code).await;
+    assert_eq!(
+        (response.status, service.last_calls()),
+        (status, owned(calls)),
+        "{}",
+        response.text
+    );
+}
+
+fn owned(calls: &[&str]) -> Vec<String> {
+    calls.iter().map(|call| (*call).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_request_takes_one_transaction_and_a_guess_one_write() {
     let service = Service::start().await;
     let named = json!({ "email": KIM, "challenge_id": OWN_ID });
     let unnamed = json!({ "email": KIM });
-    let first = ask(&service, HOME, named.clone()).await;
-    assert_eq!(first, (202, 5), "source, pair, challenge; mailbox; challenge");
-    let repeat = ask(&service, HOME, named.clone()).await;
-    assert_eq!(repeat, (202, 3), "source, pair, challenge");
-    let in_pause = ask(&service, HOME, unnamed.clone()).await;
-    assert_eq!(in_pause, (429, 2), "source, pair");
-    let by_another = ask(&service, ELSEWHERE, named.clone()).await;
-    assert_eq!(by_another, (202, 4), "source, pair, challenge; the pair's refund");
+    ask(&service, HOME, named.clone(), 202, &[TRANSACTION, MAIL]).await;
+    // Repeats, and a request within the pause.
+    ask(&service, HOME, named.clone(), 202, &[TRANSACTION]).await;
+    ask(&service, ELSEWHERE, named.clone(), 202, &[TRANSACTION]).await;
+    ask(&service, HOME, unnamed.clone(), 429, &[TRANSACTION]).await;
+    // A stranger.
+    ask(&service, ELSEWHERE, unnamed.clone(), 202, &[TRANSACTION, MAIL]).await;
     service.wait(60);
-    let resend = ask(&service, HOME, named).await;
-    assert_eq!(resend, (202, 5), "source, pair, challenge; mailbox; challenge");
-    let stranger = ask(&service, "198.51.100.1", unnamed.clone()).await;
-    assert_eq!(stranger, (202, 4), "source, pair; mailbox; challenge");
-    for source in 2..=40 {
-        service
-            .request_code_from(&format!("198.51.100.{source}"), unnamed.clone())
-            .await;
-    }
-    let full = ask(&service, "198.51.100.99", unnamed).await;
-    assert_eq!(full, (429, 4), "source, pair; mailbox; the pair's refund");
+    // A resend.
+    ask(&service, HOME, named.clone(), 202, &[TRANSACTION, TRANSACTION, MAIL]).await;
 
-    let mut limited = config();
-    limited.limits.requests_per_hour = 1;
-    let service = Service::start_with(limited).await;
-    service.mailed_code().await;
-    let over = ask(&service, HOME, json!({ "email": "lee@example.com" })).await;
-    assert_eq!(over, (429, 3), "source, pair; the pair's refund");
+    let code = service.ses.newest_mail().code();
+    submit(&service, "000000", 401, &[WRITE]).await;
+    // The second one gives the emails back.
+    submit(&service, &code, 200, &[WRITE, WRITE]).await;
+    submit(&service, &code, 200, &[WRITE]).await;
+    service.key_set().await;
+    assert_eq!(service.last_calls(), owned(&[]));
+
+    service.wait(60);
+    // A dead challenge is opened anew.
+    ask(&service, HOME, named, 202, &[TRANSACTION, TRANSACTION, MAIL]).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_fault_of_ses_takes_its_calls() {
-    for (status, code, answered, calls) in [
-        (429, "TooManyRequestsException", 503, 8),
-        (400, "MessageRejected", 500, 8),
-        (500, "InternalServiceErrorException", 503, 8),
+#[tokio::test]
+async fn a_request_over_a_limit_takes_one_transaction() {
+    let mut limited = config();
+    limited.limits.unverified_per_source = Some(1);
+    let service = Service::start_with(limited).await;
+    service.mailed_code().await;
+    ask(
+        &service,
+        HOME,
+        json!({ "email": "lee@example.com" }),
+        429,
+        &[TRANSACTION],
+    )
+    .await;
+    for source in 0..20 {
+        service
+            .request_code_from(&format!("198.51.100.{source}"), json!({ "email": KIM }))
+            .await;
+    }
+    ask(&service, "198.51.100.99", json!({ "email": KIM }), 429, &[TRANSACTION]).await;
+}
+
+#[tokio::test]
+async fn a_mail_that_ses_does_not_confirm_takes_one_transaction_more() {
+    for (status, code, answered) in [
+        (429, "TooManyRequestsException", 503),
+        (400, "MessageRejected", 500),
+        (500, "InternalServiceErrorException", 503),
     ] {
         let service = Service::start().await;
         service.ses.set_mood(Mood::Refusing(status, code, "not now"));
-        let refused = ask(&service, HOME, json!({ "email": KIM })).await;
-        assert_eq!(refused, (answered, calls), "{code}");
+        ask(
+            &service,
+            HOME,
+            json!({ "email": KIM }),
+            answered,
+            &[TRANSACTION, MAIL, TRANSACTION],
+        )
+        .await;
     }
-    let mut service = Service::start().await;
-    service.move_ses(&BrokenSes::start(Break::AfterRequest).await.url).await;
-    let first = ask(&service, HOME, json!({ "email": KIM })).await;
-    assert_eq!(first, (503, 7), "four; two notes at once; the pair's pause");
-    let second = ask(&service, HOME, json!({ "email": KIM })).await;
-    assert_eq!(second, (503, 8), "four; two notes at once; two refunds at once");
 }
 
-/// The writes of a sign-up, and of one with a resend and a wrong guess, as `docs/cost.md` has them in its table.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_cost_page_has_the_writes_of_a_sign_up() {
-    let row = |calls: &[usize]| {
-        let each: Vec<_> = calls.iter().map(usize::to_string).collect();
-        format!("{} = {}", calls.iter().sum::<usize>(), each.join(" + "))
+/// The write units of a sign-up, and of one with a resend and a wrong guess, as `docs/cost.md` has them in its table.
+///
+/// A transaction that is made writes each of its three items at twice the price, and so does one that is refused.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-capacity-handling>
+#[tokio::test]
+async fn the_cost_page_has_the_write_units_of_a_sign_up() {
+    let service = Service::start().await;
+    let asks = async || {
+        service
+            .request_code(json!({ "email": KIM, "challenge_id": OWN_ID }))
+            .await;
+        units(&service)
     };
-    let (short, long) = (sign_up(&[]).await, sign_up(&["000000"]).await);
-    let row = format!("| DynamoDB writes | {} | {} |", row(&short), row(&long));
+    let submits = async |code: &str| {
+        service.verify_code(OWN_ID, code).await;
+        units(&service)
+    };
+    let first = asks().await;
+    service.wait(60);
+    let resend = asks().await;
+    let code = service.ses.newest_mail().code();
+    let (wrong, right) = (submits("000000").await, submits(&code).await);
+    let (guess, give_back) = (wrong, right - wrong);
+    let row = |units: &[usize]| {
+        let each: Vec<_> = units.iter().map(usize::to_string).collect();
+        format!("{} = {}", units.iter().sum::<usize>(), each.join(" + "))
+    };
+    let row = format!(
+        "| DynamoDB write units | {} | {} |",
+        row(&[first, guess, give_back]),
+        row(&[first, resend, wrong, guess, give_back])
+    );
     assert!(include_str!("../../docs/cost.md").contains(&row), "{row}");
 }
 
-/// The calls of each request of a sign-up. Before a wrong guess there is a resend.
-async fn sign_up(wrong: &[&str]) -> Vec<usize> {
-    let service = Service::start().await;
-    let body = json!({ "email": KIM, "challenge_id": OWN_ID });
-    let mut calls = vec![ask(&service, HOME, body.clone()).await.1];
-    let code = service.ses.mails()[0].code();
-    if !wrong.is_empty() {
-        service.wait(60);
-        calls.push(ask(&service, HOME, body).await.1);
-    }
-    for guess in wrong.iter().copied().chain([code.as_str()]) {
-        service.traffic.forget();
-        service.verify_code(OWN_ID, guess).await;
-        calls.push(service.traffic.calls());
-    }
+/// The write units of the last request.
+fn units(service: &Service) -> usize {
+    let calls = service.last_calls().into_iter();
     calls
+        .map(|call| match call.as_str() {
+            TRANSACTION => 3 * 2,
+            WRITE => 1,
+            _ => 0,
+        })
+        .sum()
 }

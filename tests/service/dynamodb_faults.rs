@@ -1,55 +1,97 @@
-//! DynamoDB loses responses or does not respond.
+//! DynamoDB loses responses, does not respond, or makes a write that nobody waits for any more.
 
-use rand::rngs::SysRng;
+use std::time::Duration;
+
 use serde_json::json;
-use time::Duration;
-use verification::aws::table::challenge::Opening;
-use verification::keys::Keys;
-use verification::rules::challenge::Challenge;
-use verification::rules::challenge_id::{ChallengeId, ChallengeRef};
-use verification::rules::charge::ChargeId;
-use verification::rules::code::Code;
-use verification::rules::condition::Condition;
-use verification::rules::mailbox::Mailbox;
-use verification::rules::recipient::Recipient;
-use verification::rules::repeat::{LastMail, SendRecord};
-use verification::rules::source::Source;
 
-use crate::harness::service::{KIM, OWN_ID, Service, config};
+use crate::harness::service::{KIM, OWN_ID, Service};
+use crate::harness::ses::Mood;
+use crate::harness::world::call::Aws;
+use crate::harness::world::fault::{Answer, Fault};
 
-/// A request with an id of its own takes five writes. The response to each is lost once, and the SDK repeats it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_request_whose_response_is_lost_mails_once_and_is_charged_once() {
-    for call in 0..5 {
+async fn ask(service: &Service) -> crate::harness::response::Response {
+    service
+        .request_code(json!({ "email": KIM, "challenge_id": OWN_ID }))
+        .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_charge_whose_response_is_lost_is_made_once_and_mailed_once() {
+    for answer in [Answer::Http500, Answer::Break, Answer::Silence] {
         let service = Service::start().await;
-        service.traffic.lose_after(call, 1);
-        let response = service
-            .request_code(json!({ "email": KIM, "challenge_id": OWN_ID }))
-            .await;
-        assert_eq!(
-            (response.status, response.challenge_id().as_str()),
-            (202, OWN_ID),
-            "call {call}"
-        );
-        assert_eq!(service.traffic.calls(), 6, "call {call}");
-        let (recipient, source) = (service.item("recipient#").await, service.item("source#").await);
-        assert_eq!(source["requests"].as_n().map(String::as_str), Ok("1"), "call {call}");
-        assert_eq!(
-            recipient["mails_2027-01-15"].as_n().map(String::as_str),
-            Ok("1"),
-            "call {call}"
-        );
-        let mails = service.ses.mails();
-        assert_eq!((mails.len(), service.ses.calls()), (1, 1), "call {call}");
-        assert_eq!(
-            service.verify_code(OWN_ID, &mails[0].code()).await.status,
-            200,
-            "call {call}"
-        );
+        service.script.once("TransactWriteItems", Fault::Lost(answer));
+        assert_eq!(ask(&service).await.status, 202, "{answer:?}");
+        assert_eq!(service.traffic.calls(), 2, "{answer:?}");
+        assert_eq!(service.count("mailbox/", "mails").await, 1, "{answer:?}");
+        assert_eq!(service.count("source/", "unverified").await, 1, "{answer:?}");
+        assert_eq!(service.ses.calls(), 1, "{answer:?}");
+        let code = service.ses.newest_mail().code();
+        assert_eq!(service.verify_code(OWN_ID, &code).await.status, 200, "{answer:?}");
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+/// A resend is a refused transaction and a second one. The response to either is lost.
+#[tokio::test(start_paused = true)]
+async fn a_resend_whose_responses_are_lost_is_charged_once() {
+    for transaction in 1..=2 {
+        let service = Service::start().await;
+        ask(&service).await;
+        service.wait(60);
+        service
+            .script
+            .nth(transaction, "TransactWriteItems", Fault::Lost(Answer::Http500));
+        assert_eq!(ask(&service).await.status, 202);
+        assert_eq!((service.ses.calls(), service.count("mailbox/", "mails").await), (2, 2));
+        assert_eq!(service.count("source/", "unverified").await, 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_settlement_whose_response_is_lost_takes_the_charge_back_once() {
+    for (status, code) in [
+        (429, "TooManyRequestsException"),
+        (500, "InternalServiceErrorException"),
+    ] {
+        let service = Service::start().await;
+        service.request_code(json!({ "email": KIM })).await;
+        service.wait(60);
+        service.ses.set_mood(Mood::Refusing(status, code, "not now"));
+        service
+            .script
+            .nth(2, "TransactWriteItems", Fault::Lost(Answer::Http500));
+        assert_eq!(ask(&service).await.status, 503);
+        assert_eq!(service.count("mailbox/", "mails").await, 1, "{code}");
+        assert_eq!(service.count("source/", "unverified").await, 1, "{code}");
+    }
+}
+
+/// Then everything stays charged, and the log says so. The pause over, the next request mails the same code.
+#[tokio::test(start_paused = true)]
+async fn a_settlement_that_cannot_be_made_leaves_the_charge_and_a_line_in_the_log() {
+    let service = Service::start().await;
+    service
+        .ses
+        .set_mood(Mood::Refusing(500, "InternalServiceErrorException", "oops"));
+    service
+        .script
+        .after(1, 9, "TransactWriteItems", Fault::NeverDone(Answer::Http500));
+    assert_eq!(ask(&service).await.problem(), "503 mail-unavailable");
+    service.script.forget("TransactWriteItems");
+    assert_eq!(service.count("mailbox/", "mails").await, 1);
+    assert!(crate::harness::log::text().contains("an email stays charged"));
+    service.ses.set_mood(Mood::Willing);
+    service.wait(60);
+    assert_eq!(ask(&service).await.status, 202);
+    assert_eq!(
+        service
+            .verify_code(OWN_ID, &service.ses.newest_mail().code())
+            .await
+            .status,
+        200
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_guess_whose_response_is_lost_is_charged_once_and_answered_as_the_first() {
     let service = Service::start().await;
     let (id, code) = service.mailed_code().await;
@@ -70,109 +112,83 @@ async fn a_guess_whose_response_is_lost_is_charged_once_and_answered_as_the_firs
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dynamodb_that_does_not_respond_is_an_internal_error_and_mails_nothing() {
-    let service = Service::start().await;
-    // Two charges at once, with three attempts each.
-    service.traffic.lose(6);
-    let response = service.request_code(json!({ "email": KIM })).await;
-    assert_eq!(response.problem(), "500 internal-error");
-    assert_eq!(response.body["request_id"], "JKJaXmPLvHcESHA=");
-    assert_eq!(service.ses.calls(), 0);
-    service.traffic.lose(3);
-    assert_eq!(
-        service.verify_code(OWN_ID, "123456").await.problem(),
-        "500 internal-error"
-    );
+/// Nothing in the source's item tells whether emails were given back, so that is never tried twice.
+#[tokio::test(start_paused = true)]
+async fn what_a_right_code_gives_back_is_given_back_once_at_most() {
+    for (fault, left) in [
+        (Fault::Lost(Answer::Http500), 1),
+        (Fault::Lost(Answer::Silence), 1),
+        (Fault::NeverDone(Answer::Http500), 2),
+    ] {
+        let service = Service::start().await;
+        service.request_code(json!({ "email": "lee@example.com" })).await;
+        let (id, code) = service.mailed_code().await;
+        service.script.nth(2, "UpdateItem", fault.clone());
+        for _ in 0..3 {
+            assert_eq!(service.verify_code(&id, &code).await.status, 200, "nobody notices");
+        }
+        assert_eq!(service.count("source/", "unverified").await, left, "{fault:?}");
+    }
 }
 
-/// The charge is made, but nobody learns it. No email follows, so it is taken back.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_charge_that_is_never_answered_is_refunded() {
-    let service = Service::start().await;
-    service.traffic.lose_after(1, 3);
-    let response = service.request_code(json!({ "email": KIM })).await;
-    assert_eq!(
-        (response.problem().as_str(), service.ses.calls()),
-        ("500 internal-error", 0)
-    );
-    let retried = service.request_code(json!({ "email": KIM })).await;
-    assert_eq!((retried.status, service.ses.calls()), (202, 1));
+#[tokio::test(start_paused = true)]
+async fn a_dynamodb_that_does_not_respond_is_an_internal_error_in_time_and_mails_nothing() {
+    for answer in [Answer::Http500, Answer::Break, Answer::Silence] {
+        let service = Service::start().await;
+        let started = tokio::time::Instant::now();
+        service.script.always(Aws::DynamoDb, Fault::NeverDone(answer));
+        let response = ask(&service).await;
+        assert_eq!(response.problem(), "500 internal-error");
+        assert_eq!(response.body["request_id"], "JKJaXmPLvHcESHA=");
+        assert_eq!(service.ses.calls(), 0);
+        assert_eq!(
+            service.verify_code(OWN_ID, "123456").await.problem(),
+            "500 internal-error"
+        );
+        assert!(
+            started.elapsed() <= Duration::from_secs(5),
+            "{answer:?}: {:?}",
+            started.elapsed()
+        );
+    }
 }
 
-/// The challenge is opened before its email, so no code is mailed that does not work.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_challenge_that_cannot_be_opened_is_not_mailed_and_costs_nothing() {
+/// The exception: a charge that lands after the function gave up has no email, and a repeat within the pause cannot know it.
+/// The request after the pause mails.
+#[tokio::test(start_paused = true)]
+async fn a_charge_that_lands_late_costs_a_pause_and_nothing_more() {
     let service = Service::start().await;
-    let body = json!({ "email": KIM, "challenge_id": OWN_ID });
-    service.traffic.lose_after(4, 3);
-    let response = service.request_code(body.clone()).await;
+    service
+        .script
+        .always("TransactWriteItems", Fault::LandsLate(Duration::from_secs(3)));
+    assert_eq!(ask(&service).await.problem(), "500 internal-error");
+    service.script.forget("TransactWriteItems");
+    tokio::time::sleep(Duration::from_secs(4)).await;
     assert_eq!(
-        (response.problem().as_str(), service.ses.calls()),
-        ("500 internal-error", 0)
+        service.count("mailbox/", "mails").await,
+        1,
+        "three attempts with one token"
     );
-    assert_eq!(
-        service.verify_code(OWN_ID, "000000").await.problem(),
-        "401 code-expired",
-        "nothing to guess at"
-    );
-    let retried = service.request_code(body).await;
-    assert_eq!((retried.status, service.ses.calls()), (202, 1));
-    assert_eq!(service.count("recipient#", "mails_2027-01-15").await, 1);
-    assert_eq!(service.count("pair#", "mails_2027-01-15").await, 1);
-    assert_eq!(service.count("source#", "requests").await, 1);
+    assert_eq!((ask(&service).await.status, service.ses.calls()), (202, 0));
+    service.wait(60);
+    assert_eq!((ask(&service).await.status, service.ses.calls()), (202, 1));
     let code = service.ses.newest_mail().code();
     assert_eq!(service.verify_code(OWN_ID, &code).await.status, 200);
+    assert_eq!(service.count("source/", "unverified").await, 0, "both are given back");
 }
 
-/// Each charge and each opening is refused when it arrives after it was cancelled.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_write_that_arrives_after_its_cancellation_changes_nothing() {
+/// The same when the instance dies between charge and email.
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_dies_before_it_mails_costs_a_pause_and_nothing_more() {
     let service = Service::start().await;
-    let (table, now) = (service.table(), service.time());
-    let keys = Keys::derive(&[1; 32]).expect("a secret");
-    let recipient = Recipient::parse(KIM).expect("an address");
-    let mailbox = Mailbox::of(&recipient);
-    let charge = ChargeId::draw(&mut SysRng).expect("randomness");
-    let limits = config().limits;
-
-    let item = table.mailbox(&keys, &mailbox, now);
-    item.cancel(charge).await.expect("a cancellation");
-    let late = item.charge(charge, 10, 20).await.expect("an answer");
-    assert_eq!(late, Condition::Failed(0));
-    let refunded = ChargeId::draw(&mut SysRng).expect("randomness");
-    item.charge(refunded, 10, 20).await.expect("an answer");
-    for _ in 0..2 {
-        item.refund(refunded).await.expect("a refund");
-    }
-    let late = item.charge(refunded, 10, 20).await.expect("an answer");
-    assert_eq!(late, Condition::Failed(0), "a repeat of the charge by the SDK");
-
-    let mail = LastMail {
-        sent_at: now,
-        charge,
-        asked_for: None,
-    };
-    let source = Source::parse("203.0.113.7").expect("an address");
-    let item = table.pair(&keys, source, &mailbox);
-    item.cancel(&mail).await.expect("a cancellation");
-    let late = item.charge(&mail, &limits).await.expect("an answer");
-    assert_eq!(late, Condition::Failed(SendRecord::default()));
-
-    let challenge = ChallengeRef::new(&keys, &recipient, ChallengeId::of_charge(charge));
-    let opening = Opening {
-        code_digest: Code::derive(challenge, now, 6).digest(challenge),
-        charge,
-        paid_by: None,
-        now,
-    };
-    let item = table.challenge(challenge);
-    let cancelled = item.cancel(&opening, true).await.expect("a cancellation");
-    assert_eq!(cancelled, Condition::Held(()));
-    let reserved = Challenge::reserve(now, Duration::minutes(10));
-    let late = item.open(&reserved, &opening, &limits).await;
-    assert!(
-        late.is_err() || matches!(late, Ok(Condition::Failed(_))),
-        "the item holds nothing but the cancellation"
-    );
+    service.ses.set_mood(Mood::Slow(Duration::from_secs(4)));
+    let died = tokio::time::timeout(Duration::from_secs(1), ask(&service)).await;
+    assert!(died.is_err());
+    service.ses.set_mood(Mood::Willing);
+    service.wait(60);
+    assert_eq!(ask(&service).await.status, 202);
+    let mails = service.ses.mails();
+    assert_eq!(mails[0].code(), mails[1].code());
+    assert_eq!(service.verify_code(OWN_ID, &mails[0].code()).await.status, 200);
+    assert_eq!(service.count("source/", "unverified").await, 0);
 }

@@ -54,7 +54,7 @@ async fn every_event_is_answered_as_listed() {
         let service = Service::start().await;
         let event = read(name);
         let response = if name.starts_with("verify-") {
-            let opened = service.request_code_event(&read("request-code-own-id")).await;
+            let opened = service.request_pinned_code().await;
             assert_eq!(opened.challenge_id(), OWN_ID);
             service.verify_code_event(&event).await
         } else {

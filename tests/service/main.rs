@@ -12,6 +12,8 @@
 )]
 
 mod calls;
+mod clocks;
+mod collisions;
 mod contract;
 mod dynamodb_faults;
 mod events;
@@ -26,9 +28,9 @@ mod races;
 mod request_code;
 mod rotation;
 mod secrets_manager_faults;
-mod ses_bad_days;
 mod ses_faults;
 mod simulation;
 mod strangers;
 mod test_recipients;
 mod verify_code;
+mod world;

@@ -55,23 +55,6 @@ async fn a_new_version_that_is_of_no_use_changes_nothing_for_a_running_function(
     assert_eq!(service.key_set_by(&fresh).await.key_ids().len(), 1);
 }
 
-/// An instance that was idle for a quarter of an hour cannot tell an unknown challenge from one of a new version.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_outdated_instance_never_calls_a_live_code_expired() {
-    let mut service = Service::start().await;
-    service.wait(1);
-    service.secrets.rotate(service.now());
-    service.wait(15 * 60);
-    service.restart_request_code().await;
-    let (id, code) = service.mailed_code().await;
-    service.secrets.set_mood(Mood::Down);
-    let failed = service.verify_code(&id, &code).await;
-    assert_eq!(failed.problem(), "500 internal-error");
-    service.secrets.set_mood(Mood::Willing);
-    service.wait(60);
-    assert_eq!(service.verify_code(&id, &code).await.status, 200);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_text_that_is_stored_twice_is_published_once() {
     let service = Service::start().await;

@@ -1,142 +1,398 @@
-//! SES refuses emails or is slow.
+//! SES refuses emails, fails, or does not say what became of one: what is charged, and which code works.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::harness::service::{KIM, OWN_ID, Service};
+use crate::harness::broken_ses::{Break, BrokenSes, closed_port};
+use crate::harness::log;
+use crate::harness::service::{KIM, OWN_ID, Service, config};
 use crate::harness::ses::Mood;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_mail_that_ses_cannot_take_now_is_refunded_and_may_be_retried_at_once() {
-    for (status, code) in [
-        (429, "TooManyRequestsException"),
-        (400, "LimitExceededException"),
-        (400, "AccountSendingPausedException"),
-        (400, "SendingPausedException"),
-        (400, "AccountSuspendedException"),
-        (400, "ThrottlingException"),
-        (500, "InternalServiceErrorException"),
-        (503, "ServiceUnavailable"),
-    ] {
-        let service = Service::start().await;
-        service.ses.set_mood(Mood::Refusing(status, code, "not now"));
-        let refused = service
-            .request_code(json!({ "email": KIM, "challenge_id": OWN_ID }))
-            .await;
-        assert_eq!(refused.problem(), "503 mail-unavailable", "{code}");
-        assert_eq!(refused.body["retry_after"].to_string(), refused.headers["retry-after"]);
-        let (recipient, source) = (service.item("recipient#").await, service.item("source#").await);
-        assert_eq!(
-            recipient["mails_2027-01-15"].as_n().map(String::as_str),
-            Ok("0"),
-            "{code}"
-        );
-        assert!(!recipient.contains_key("last_sent_at"), "{code}");
-        assert_eq!(source["requests"].as_n().map(String::as_str), Ok("0"), "{code}");
+const SICK: Mood = Mood::Refusing(500, "InternalServiceErrorException", "oops");
+const THROTTLED: Mood = Mood::Refusing(429, "TooManyRequestsException", "not now");
+const STALLED: Mood = Mood::Slow(Duration::from_secs(8));
 
-        service.ses.set_mood(Mood::Willing);
-        let retried = service
-            .request_code(json!({ "email": KIM, "challenge_id": OWN_ID }))
-            .await;
-        assert_eq!(
-            (retried.status, retried.challenge_id().as_str()),
-            (202, OWN_ID),
-            "{code}"
-        );
-        let mails = service.ses.mails();
-        assert_eq!(mails.len(), 1, "{code}");
-        assert_eq!(
-            service.verify_code(OWN_ID, &mails[0].code()).await.status,
-            200,
-            "{code}"
-        );
-    }
+/// What the day's counts say: emails of the mailbox, emails of its only source, unconfirmed ones, and unverified ones of the
+/// source.
+async fn counts(service: &Service) -> [i64; 4] {
+    [
+        service.count("mailbox/", "mails").await,
+        service.count("mailbox/", "n_").await,
+        service.count("mailbox/", "unconfirmed").await,
+        service.count("source/", "unverified").await,
+    ]
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_mail_that_ses_will_never_take_is_an_internal_error_and_refunded() {
-    for (status, code) in [
-        (400, "MessageRejected"),
-        (400, "MailFromDomainNotVerifiedException"),
-        (404, "NotFoundException"),
-        (403, "AccessDeniedException"),
-        (400, "BadRequestException"),
+async fn ask(service: &Service) -> crate::harness::response::Response {
+    service
+        .request_code(json!({ "email": KIM, "challenge_id": OWN_ID }))
+        .await
+}
+
+#[tokio::test]
+async fn what_ses_did_not_take_costs_nothing_and_its_code_does_not_work() {
+    for (status, code, problem, retry_after) in [
+        (429, "TooManyRequestsException", "503 mail-unavailable", 5),
+        (400, "ThrottlingException", "503 mail-unavailable", 5),
+        (400, "LimitExceededException", "503 mail-unavailable", 300),
+        (400, "SendingPausedException", "503 mail-unavailable", 300),
+        (400, "AccountSendingPausedException", "503 mail-unavailable", 300),
+        (
+            400,
+            "ConfigurationSetSendingPausedException",
+            "503 mail-unavailable",
+            300,
+        ),
+        (400, "AccountSuspendedException", "503 mail-unavailable", 300),
+        (400, "MessageRejected", "500 internal-error", 0),
+        (400, "MailFromDomainNotVerifiedException", "500 internal-error", 0),
+        (404, "NotFoundException", "500 internal-error", 0),
+        (403, "AccessDeniedException", "500 internal-error", 0),
+        (400, "BadRequestException", "500 internal-error", 0),
     ] {
         let service = Service::start().await;
-        service
-            .ses
-            .set_mood(Mood::Refusing(status, code, "kim@example.com is not verified"));
-        let refused = service.request_code(json!({ "email": KIM })).await;
-        assert_eq!(refused.problem(), "500 internal-error", "{code}");
-        assert_eq!(refused.body["request_id"], "JKJaXmPLvHcESHA=");
+        let message = "kim@example.com is not verified";
+        service.ses.set_mood(Mood::Refusing(status, code, message));
+        let refused = ask(&service).await;
+        assert_eq!(refused.problem(), problem, "{code}");
         assert!(
             !refused.text.contains("kim") && !refused.text.contains(code),
             "{}",
             refused.text
         );
+        if retry_after > 0 {
+            assert_eq!(refused.body["retry_after"], retry_after, "{code}");
+            assert_eq!(refused.headers["retry-after"], retry_after.to_string(), "{code}");
+        }
         assert_eq!(service.ses.calls(), 1, "{code} is not worth another try");
-        assert!(!service.item("recipient#").await.contains_key("last_sent_at"), "{code}");
+        assert_eq!(counts(&service).await, [0, 0, 0, 0], "{code}");
+        // Guesses at a challenge that nobody was charged for would be free, and as many as there are ids.
+        let guess = service.verify_code(OWN_ID, "000000").await;
+        assert_eq!(guess.problem(), "401 code-expired", "{code}: nothing to guess at");
+
+        service.ses.set_mood(Mood::Willing);
+        assert_eq!(ask(&service).await.status, 202, "{code}: no pause");
+        assert_eq!(counts(&service).await, [1, 1, 0, 1], "{code}");
+        let mailed = service.ses.newest_mail().code();
+        assert_eq!(service.verify_code(OWN_ID, &mailed).await.status, 200, "{code}");
     }
 }
 
-/// The stand-in takes the mail and responds too late. The recipient may have it, so its code works and it stays
-/// charged; only the pause ends.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_mail_of_a_slow_ses_has_the_same_code_as_the_retry() {
-    let service = Service::start().await;
-    service.ses.set_mood(Mood::Slow(Duration::from_secs(8)));
-    let refused = service
-        .request_code(json!({ "email": KIM, "challenge_id": OWN_ID }))
-        .await;
-    assert_eq!(refused.problem(), "503 mail-unavailable");
-    assert_eq!(service.ses.calls(), 1, "no second mail by itself");
-    assert_eq!(service.verify_code(OWN_ID, "000000").await.body["guesses_left"], 4);
+#[tokio::test(start_paused = true)]
+async fn what_ses_may_have_taken_is_only_unconfirmed_and_its_code_works() {
+    for (mood, taken) in [
+        (SICK, 0),
+        (Mood::Refusing(503, "ServiceUnavailable", "oops"), 0),
+        (STALLED, 1),
+    ] {
+        let service = Service::start().await;
+        service.ses.set_mood(mood);
+        let failed = ask(&service).await;
+        assert_eq!(failed.problem(), "503 mail-unavailable");
+        assert_eq!(failed.body["retry_after"], 30);
+        assert_eq!(
+            (service.ses.calls(), service.ses.mails().len()),
+            (1, taken),
+            "no second try by itself"
+        );
+        assert_eq!(counts(&service).await, [0, 0, 1, 0]);
+        assert_eq!(service.verify_code(OWN_ID, "000000").await.body["guesses_left"], 4);
 
-    service.ses.set_mood(Mood::Willing);
-    service.wait(6);
-    let retried = service
-        .request_code(json!({ "email": KIM, "challenge_id": OWN_ID }))
-        .await;
-    assert_eq!((retried.status, retried.challenge_id().as_str()), (202, OWN_ID));
-    let mails = service.ses.mails();
-    assert_eq!(mails[0].code(), mails[1].code(), "whichever arrives is right");
-    assert_eq!(
-        service.item("recipient#").await["mails_2027-01-15"]
-            .as_n()
-            .map(String::as_str),
-        Ok("2")
-    );
-    assert_eq!(service.verify_code(OWN_ID, &mails[0].code()).await.status, 200);
+        service.ses.set_mood(Mood::Willing);
+        service.wait(30);
+        assert_eq!(ask(&service).await.status, 202);
+        assert_eq!(counts(&service).await, [1, 1, 1, 1]);
+        let mails = service.ses.mails();
+        assert!(
+            mails.iter().all(|mail| mail.code() == mails[0].code()),
+            "whichever arrives is right"
+        );
+        assert_eq!(service.verify_code(OWN_ID, &mails[0].code()).await.status, 200);
+    }
 }
 
-/// Guesses at a challenge that nobody was charged for would be free, and as many as there are ids.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mail_that_ses_refused_leaves_nothing_to_guess_at() {
-    let service = Service::start().await;
-    service
-        .ses
-        .set_mood(Mood::Refusing(429, "TooManyRequestsException", "not now"));
-    service
-        .request_code(json!({ "email": KIM, "challenge_id": OWN_ID }))
-        .await;
+async fn a_mail_that_ses_took_before_the_connection_broke_is_sent_once_and_its_code_works() {
+    let mut service = Service::start().await;
+    let ses = BrokenSes::start(Break::AfterRequest).await;
+    service.move_ses(&ses.url).await;
+    assert_eq!(ask(&service).await.problem(), "503 mail-unavailable");
+    assert_eq!(ses.taken().len(), 1, "no second mail by the same request");
+    assert_eq!(counts(&service).await, [0, 0, 1, 0]);
+
+    service.wait(7);
+    ses.set_mood(Break::Never);
+    let body = json!({ "email": KIM, "challenge_id": OWN_ID });
+    assert_eq!(service.request_code_from("203.0.113.8", body).await.status, 202);
+    let taken = ses.taken();
+    assert_eq!((taken.len(), code_of(&taken[0])), (2, code_of(&taken[1])));
+    assert_eq!(service.verify_code(OWN_ID, &code_of(&taken[0])).await.status, 200);
+}
+
+/// Whether the request was written before the connection broke is not known, so SES may have taken it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_breaks_at_once_is_not_tried_again() {
+    let mut service = Service::start().await;
+    let ses = BrokenSes::start(Break::AtOnce).await;
+    service.move_ses(&ses.url).await;
+    assert_eq!(ask(&service).await.body["retry_after"], 30);
+    assert_eq!(counts(&service).await, [0, 0, 1, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_was_never_made_costs_nothing() {
+    let mut service = Service::start().await;
+    service.move_ses(&closed_port().await).await;
+    assert_eq!(ask(&service).await.body["retry_after"], 5);
+    assert_eq!(counts(&service).await, [0, 0, 0, 0]);
     assert_eq!(
         service.verify_code(OWN_ID, "000000").await.problem(),
         "401 code-expired"
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn a_resend_that_ses_refused_leaves_the_challenge_as_it_was() {
     let service = Service::start().await;
     let (id, code) = service.mailed_code().await;
     service.verify_code(&id, "000000").await;
     service.wait(60);
-    service
-        .ses
-        .set_mood(Mood::Refusing(429, "TooManyRequestsException", "not now"));
+    service.ses.set_mood(THROTTLED);
     let refused = service.request_code(json!({ "email": KIM, "challenge_id": id })).await;
     assert_eq!(refused.problem(), "503 mail-unavailable");
+    assert_eq!(counts(&service).await, [1, 1, 0, 1]);
     assert_eq!(service.verify_code(&id, "000001").await.body["guesses_left"], 3);
     assert_eq!(service.verify_code(&id, &code).await.status, 200);
+    assert_eq!(counts(&service).await, [1, 1, 0, 0]);
+}
+
+/// A first email that was refused carried no code to anybody, so the next one has its full time.
+#[tokio::test]
+async fn a_retry_late_after_a_refused_first_mail_has_its_full_time() {
+    let service = Service::start().await;
+    service.ses.set_mood(THROTTLED);
+    ask(&service).await;
+    service.ses.set_mood(Mood::Willing);
+    service.wait(8 * 60 + 50);
+    assert_eq!(ask(&service).await.body["expires_in"], 600);
+    service.wait(599);
+    let code = service.ses.newest_mail().code();
+    assert_eq!(service.verify_code(OWN_ID, &code).await.status, 200);
+}
+
+/// The app obeys `Retry-After` while SES is sick, and goes on asking once it is well.
+#[tokio::test]
+async fn promise_5_a_minute_of_a_sick_ses_keeps_an_app_that_retries_out_for_15_minutes_at_most() {
+    let service = Service::start().await;
+    service.ses.set_mood(SICK);
+    let mut mailed_at = None;
+    for _ in 0..200 {
+        let asked = ask(&service).await;
+        if asked.status == 202 {
+            mailed_at = Some(service.now());
+            break;
+        }
+        service.wait(asked.body["retry_after"].as_i64().expect("a time"));
+        if service.now() - crate::harness::service::START > 60 {
+            service.ses.set_mood(Mood::Willing);
+        }
+    }
+    let waited = mailed_at.expect("a mail") - crate::harness::service::START - 60;
+    assert!(waited <= 15 * 60, "{waited}");
+}
+
+/// However often everybody tries while SES is sick.
+#[tokio::test]
+async fn promise_5_a_long_sick_day_keeps_nobody_out_for_more_than_15_minutes() {
+    let service = Service::start().await;
+    service.ses.set_mood(SICK);
+    let mut sent = 0;
+    for minute in 0..240 {
+        for source in 1..=5 {
+            let body = json!({ "email": KIM });
+            let asked = service.request_code_from(&format!("198.51.100.{source}"), body).await;
+            sent += usize::from(asked.status == 503);
+            assert!(
+                asked.status == 503 || asked.body["retry_after"].as_i64() <= Some(900),
+                "{minute}: {}",
+                asked.text
+            );
+        }
+        service.wait(60);
+    }
+    assert!(
+        (25..=27).contains(&sent),
+        "ten, then one each quarter of an hour: {sent}"
+    );
+    service.ses.set_mood(Mood::Willing);
+    service.wait(15 * 60);
+    assert_eq!(ask(&service).await.status, 202);
+    for kind in ["mails", "n_"] {
+        assert_eq!(
+            service.count("mailbox/", kind).await,
+            i64::from(kind == "mails" || kind == "n_"),
+            "{kind}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn promise_5_an_office_that_tries_while_ses_hangs_up_is_charged_nothing() {
+    let service = Service::start().await;
+    service.ses.set_mood(SICK);
+    for person in 0..250 {
+        let body = json!({ "email": format!("person{person}@example.com") });
+        assert_eq!(service.request_code(body).await.status, 503);
+    }
+    service.ses.set_mood(Mood::Willing);
+    assert_eq!(
+        service
+            .request_code(json!({ "email": "next@example.com" }))
+            .await
+            .status,
+        202
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn promise_5_tries_from_ten_networks_while_ses_stalls_cost_a_person_nothing() {
+    let service = Arc::new(Service::start().await);
+    service.ses.set_mood(STALLED);
+    let tries = (0..10).map(|source| {
+        let service = Arc::clone(&service);
+        tokio::spawn(async move {
+            let body = json!({ "email": KIM });
+            service.request_code_from(&format!("203.0.113.{source}"), body).await
+        })
+    });
+    for task in tries.collect::<Vec<_>>() {
+        assert_eq!(task.await.expect("a response").problem(), "503 mail-unavailable");
+    }
+    assert_eq!(service.count("mailbox/", "mails").await, 0);
+    assert_eq!(service.count("mailbox/", "unconfirmed").await, 10);
+    service.ses.set_mood(Mood::Willing);
+    service.wait(15 * 60);
+    for _ in 0..3 {
+        let person = service.request_code_from("203.0.113.1", json!({ "email": KIM })).await;
+        assert_eq!(person.status, 202, "{}", person.text);
+        service.wait(60);
+    }
+}
+
+#[tokio::test]
+async fn promise_5_after_ten_unconfirmed_mails_one_goes_out_each_quarter_of_an_hour() {
+    let service = Service::start().await;
+    service.ses.set_mood(SICK);
+    for _ in 0..10 {
+        assert_eq!(ask(&service).await.status, 503);
+        service.wait(1);
+    }
+    let held = ask(&service).await;
+    assert_eq!(
+        (held.problem().as_str(), &held.body["retry_after"]),
+        ("429 too-many-requests", &json!(899))
+    );
+    assert!(log::text().contains(r#""limit":"unconfirmed""#));
+    service.wait(899);
+    assert_eq!(ask(&service).await.status, 503);
+    let by_another = service.request_code_from("203.0.113.8", json!({ "email": KIM })).await;
+    assert_eq!(by_another.body["retry_after"], 900);
+    service.wait(900);
+    service.ses.set_mood(Mood::Willing);
+    assert_eq!(ask(&service).await.status, 202);
+    // A confirmed one holds the mailbox only for as long as it might have been unconfirmed.
+    let by_another = service.request_code_from("203.0.113.8", json!({ "email": KIM })).await;
+    assert_eq!(by_another.body["retry_after"], 30);
+    service.wait(30);
+    assert_eq!(
+        service
+            .request_code_from("203.0.113.8", json!({ "email": KIM }))
+            .await
+            .status,
+        202
+    );
+}
+
+/// Where the odds leave no room for unconfirmed mails, each counts as one of the day's.
+#[tokio::test]
+async fn an_unconfirmed_mail_with_an_easy_code_stays_charged_to_the_mailbox_alone() {
+    let mut config = config();
+    config.shared.code_digits = 4;
+    let service = Service::start_with(config).await;
+    service.ses.set_mood(SICK);
+    assert_eq!(ask(&service).await.status, 503);
+    assert_eq!(counts(&service).await, [1, 1, 0, 0]);
+    service.ses.set_mood(Mood::Willing);
+    service.wait(30);
+    assert_eq!(ask(&service).await.status, 202, "no pause");
+    service.wait(60);
+    assert_eq!(ask(&service).await.problem(), "429 too-many-requests");
+}
+
+/// While SES decides, somebody guesses at the challenge. If it then refuses, the guesses were paid for.
+#[tokio::test(start_paused = true)]
+async fn guesses_at_a_challenge_whose_mail_is_refused_are_not_free() {
+    let service = Arc::new(Service::start().await);
+    service.ses.set_mood(Mood::SlowlyRefusing(Duration::from_secs(1)));
+    let asked = tokio::spawn({
+        let service = Arc::clone(&service);
+        async move { ask(&service).await }
+    });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(service.verify_code(OWN_ID, "000000").await.body["guesses_left"], 4);
+    assert_eq!(asked.await.expect("a response").problem(), "503 mail-unavailable");
+    assert_eq!(counts(&service).await, [1, 1, 0, 1], "all stays charged");
+    assert!(log::text().contains("an email stays charged"));
+}
+
+/// The email arrived, its reader was faster than SES's answer.
+#[tokio::test(start_paused = true)]
+async fn a_code_that_is_used_before_ses_fails_to_confirm_it_is_given_back_once() {
+    let service = Arc::new(Service::start().await);
+    service.ses.set_mood(STALLED);
+    let asked = tokio::spawn({
+        let service = Arc::clone(&service);
+        async move { ask(&service).await }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let code = service.ses.newest_mail().code();
+    assert_eq!(service.verify_code(OWN_ID, &code).await.status, 200);
+    assert_eq!(asked.await.expect("a response").problem(), "503 mail-unavailable");
+    assert_eq!(
+        counts(&service).await,
+        [1, 1, 0, 0],
+        "the mailbox got it, and the source verified it"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_first_requests_for_one_id_at_once_mail_one_code_while_ses_stalls() {
+    let service = Arc::new(Service::start().await);
+    service.ses.set_mood(STALLED);
+    let tries = (7..=10).map(|source| {
+        let service = Arc::clone(&service);
+        let body = json!({ "email": KIM, "challenge_id": OWN_ID });
+        tokio::spawn(async move { service.request_code_from(&format!("203.0.113.{source}"), body).await })
+    });
+    for task in tries.collect::<Vec<_>>() {
+        let status = task.await.expect("a response").status;
+        assert!(matches!(status, 202 | 503), "{status}");
+    }
+    assert_eq!(service.ses.mails().len(), 1);
+    let code = service.ses.newest_mail().code();
+    assert_eq!(service.verify_code(OWN_ID, &code).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_log_says_which_mail_ses_took() {
+    let service = Service::start().await;
+    service.mailed_code().await;
+    assert!(log::text().contains(r#""message_id":"0100-example""#));
+}
+
+/// The code, from the subject of an email as `SendEmail` got it.
+fn code_of(mail: &serde_json::Value) -> String {
+    crate::harness::ses::SentMail(mail.clone()).code()
 }

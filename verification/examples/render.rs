@@ -98,6 +98,7 @@ fn write(folder: &Path, locale: Locale, kind: &str, brand: &Brand) -> Result<(),
         ("page-done", Page::Done { address: address() }),
         ("page-wrong", Page::Wrong),
         ("page-expired", Page::Expired),
+        ("page-replaced", Page::Replaced),
         ("page-used", Page::Used),
         ("page-failed", Page::Failed),
     ] {

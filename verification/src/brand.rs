@@ -29,7 +29,6 @@ pub struct Contact(String);
 
 impl Brand {
     /// The name as a sentence can hold it. See [`isolated`].
-    #[must_use]
     pub fn isolated_name(&self) -> String {
         isolated(&self.name)
     }
@@ -37,7 +36,6 @@ impl Brand {
 
 impl Color {
     /// Reads the form `#rrggbb`.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6)?;
         let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
@@ -48,7 +46,6 @@ impl Color {
 
     /// Black or white, whichever reads better on this colour. The contrast is at least 4.58, for any colour; text needs 4.5
     /// (WCAG 2.2, 1.4.3).
-    #[must_use]
     pub fn text(self) -> Self {
         let (black, white) = (
             Self::default(),
@@ -94,19 +91,16 @@ impl fmt::Display for Color {
 
 impl Contact {
     /// Takes the text as it is. None when it is empty.
-    #[must_use]
     pub fn new(text: String) -> Option<Self> {
         Some(Self(text)).filter(|contact| !contact.0.is_empty())
     }
 
     /// The text as a sentence can hold it. See [`isolated`].
-    #[must_use]
     pub fn text(&self) -> String {
         isolated(&self.0)
     }
 
     /// Where it leads, if it is an address or an https URL.
-    #[must_use]
     pub fn href(&self) -> Option<String> {
         if self.0.starts_with("https://") && !self.0.contains(char::is_whitespace) {
             return Some(self.0.clone());
@@ -119,7 +113,6 @@ impl Contact {
 
 /// A text that cannot reorder the words around it. Marks that change the direction are taken out, and a text that is written from
 /// right to left stands between U+2068 and U+2069 (Unicode Bidirectional Algorithm, UAX #9, 2.4).
-#[must_use]
 pub fn isolated(text: &str) -> String {
     let text = text.replace(is_direction_mark, "");
     if text.contains(is_right_to_left) {

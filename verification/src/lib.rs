@@ -4,7 +4,7 @@
 //!
 //! * [`keys`]: every key, derived from the service's one secret, and which version of the secret counts when.
 //! * [`locale`]: the languages of email and page.
-//! * [`rules`]: what is allowed and what follows from it: addresses, challenges, codes, links, guesses, limits, repeats,
+//! * [`rules`]: what is allowed and what follows from it: addresses, challenges, codes, links, guesses, limits, the next step,
 //!   proofs.
 //!   Pure functions, which are given the time and the randomness and never wait.
 //! * [`brand`]: what makes email and page the app's own.

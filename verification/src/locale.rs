@@ -6,7 +6,6 @@ include!(concat!(env!("OUT_DIR"), "/locale.rs"));
 impl Locale {
     /// Chooses the first of these that is a known language: the one in the request's body, the preferred one of its
     /// `Accept-Language` header (RFC 9110, 12.5.4), `fallback`.
-    #[must_use]
     pub fn choose(asked: Option<&str>, accept_language: Option<&str>, fallback: Self) -> Self {
         asked
             .and_then(Self::from_tag)
@@ -16,7 +15,6 @@ impl Locale {
 
     /// Reads a tag: the language with this very tag, else one that only its script or region parts from it. Android also
     /// writes `ko_KR`.
-    #[must_use]
     pub fn from_tag(tag: &str) -> Option<Self> {
         let tag = tag.trim().replace('_', "-");
         let language = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();

@@ -30,7 +30,6 @@ pub fn init() {
 }
 
 /// Ends a function. Its error, if there is one, goes to the log.
-#[must_use]
 pub fn exit_code(outcome: Result<(), lambda_runtime::Error>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

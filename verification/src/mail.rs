@@ -50,10 +50,6 @@ struct Html<'a> {
 
 impl Mail {
     /// Writes the email in a language and in the name of a brand.
-    ///
-    /// # Errors
-    ///
-    /// Those of the templates. They are checked when they are compiled, and none is known.
     pub fn write(locale: Locale, content: &Content, brand: &Brand) -> Result<Self, askama::Error> {
         let sender = brand.isolated_name();
         let texts = MailTexts {

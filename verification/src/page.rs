@@ -24,9 +24,11 @@ pub enum Page {
     },
     /// Not a link of this service, or only a part of one.
     Wrong,
-    /// The link's challenge has expired.
+    /// The link's code has expired.
     Expired,
-    /// The link's challenge has been used, or its guesses are gone.
+    /// A newer email replaced the link's.
+    Replaced,
+    /// The link's code has been used, or its guesses are gone.
     Used,
     /// Something failed on the service's side.
     Failed,
@@ -61,10 +63,6 @@ struct Style<'a> {
 
 impl Page {
     /// Writes the page in a language and in the name of a brand.
-    ///
-    /// # Errors
-    ///
-    /// Those of the templates. They are checked when they are compiled, and none is known.
     pub fn write(&self, locale: Locale, brand: &Brand) -> Result<Written, askama::Error> {
         let sender = brand.isolated_name();
         let address = match self {
@@ -82,6 +80,7 @@ impl Page {
             Self::Done { .. } => (texts.done_title(), vec![texts.done()]),
             Self::Wrong => (texts.wrong_title(), vec![texts.wrong()]),
             Self::Expired => (texts.expired_title(), vec![texts.expired()]),
+            Self::Replaced => (texts.replaced_title(), vec![texts.replaced()]),
             Self::Used => (texts.used_title(), vec![texts.used()]),
             Self::Failed => (texts.failed_title(), vec![texts.failed()]),
         };

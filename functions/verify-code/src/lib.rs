@@ -33,10 +33,6 @@ pub struct VerifyCode {
 
 impl VerifyCode {
     /// Sets the function up from its environment, at `now`.
-    ///
-    /// # Errors
-    ///
-    /// When a variable is wrong or the secret cannot be read.
     pub async fn start(now: UtcDateTime) -> Result<Self, lambda_runtime::Error> {
         let config = VerifyCodeConfig::read(&|name| std::env::var(name).ok())?;
         let aws = client::load().await;
@@ -46,7 +42,6 @@ impl VerifyCode {
     }
 
     /// Sets the function up from its parts, at `now`.
-    #[must_use]
     pub fn new(config: VerifyCodeConfig, secret: Secret, table: Table, now: UtcDateTime) -> Self {
         let shared = &config.shared;
         Self {
@@ -71,7 +66,10 @@ impl VerifyCode {
     /// `GET /.well-known/jwks.json`: the public keys of proofs.
     async fn key_set(&self, request: &Request, now: UtcDateTime) -> Result<Success, Problem> {
         request::require("GET", request)?;
-        Ok(Success::KeySet(self.secret.key_ring(now).await.key_set(now)))
+        let keys = self.secret.key_set(now).await;
+        keys.map(Success::KeySet).map_err(|error| Problem::KeySetUnavailable {
+            cause: error.to_string(),
+        })
     }
 
     /// `POST /verify-code`: a proof for a right code, or for a link.

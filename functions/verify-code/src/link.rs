@@ -6,11 +6,9 @@
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
 use time::UtcDateTime;
-use verification::aws::secret::SecretError;
 use verification::http::problem::Problem;
 use verification::http::response::Success;
 use verification::http::{html, request, response};
-use verification::keys::key_ring::KeyRing;
 use verification::locale::Locale;
 use verification::page::Page;
 use verification::rules::link::Link;
@@ -26,13 +24,9 @@ impl VerifyCode {
 
     /// The attempt that a link is, as an app hands it in.
     pub(crate) async fn attempt_by_link(&self, sealed: &str, now: UtcDateTime) -> Result<Attempt, Problem> {
-        match self.open(sealed, now).await {
-            Ok(Some(link)) => attempt(link, now),
-            Ok(None) => Err(Problem::malformed(
-                "link must be the whole parameter of a link in an email",
-            )),
-            Err(error) => Err(Problem::internal(error)),
-        }
+        let link = self.open(sealed, now).await;
+        let link = link.ok_or_else(|| Problem::malformed("link must be the whole parameter of a link in an email"))?;
+        Ok(link.into())
     }
 
     /// `GET /verify` and `POST /verify`: a page for the person who followed the link.
@@ -50,13 +44,9 @@ impl VerifyCode {
         };
         let sealed = sealed.unwrap_or_default();
         match self.open(&sealed, now).await {
-            Ok(Some(link)) if is_button => self.press(link, preferred, request, now).await,
-            Ok(Some(link)) => self.ask(&link, sealed, preferred, now),
-            Ok(None) => self.show(&Page::Wrong, preferred),
-            Err(error) => {
-                response::log(&Err(Problem::internal(error)), request);
-                self.show(&Page::Failed, preferred)
-            }
+            Some(link) if is_button => self.press(link, preferred, request, now).await,
+            Some(link) => self.ask(&link, sealed, preferred, now),
+            None => self.show(&Page::Wrong, preferred),
         }
     }
 
@@ -81,16 +71,14 @@ impl VerifyCode {
             link.recipient.masked(),
             link.is_expired(now),
         );
-        let outcome = match attempt(link, now) {
-            Ok(attempt) => self.verify(attempt, request, now).await,
-            Err(problem) => Err(problem),
-        };
+        let outcome = self.verify(link.into(), request, now).await;
         response::log(&outcome, request);
         let page = match (outcome, &self.config.app_return_url) {
             (Ok(Success::Verified { token, .. }), Some(url)) => return html::to_app(url, &token),
             (Ok(_), _) => Page::Done { address },
-            (Err(Problem::CodeExpired { .. } | Problem::InvalidCode { .. }), _) if is_expired => Page::Expired,
-            (Err(Problem::CodeExpired { .. } | Problem::InvalidCode { .. }), _) => Page::Used,
+            (Err(Problem::CodeExpired { is_replaced: true, .. }), _) => Page::Replaced,
+            (Err(Problem::CodeExpired { .. }), _) if is_expired => Page::Expired,
+            (Err(Problem::CodeExpired { .. }), _) => Page::Used,
             (Err(_), _) => Page::Failed,
         };
         self.show(&page, locale)
@@ -105,34 +93,20 @@ impl VerifyCode {
         )
     }
 
-    /// Opens a link under the accepted keys, and under a newer key ring if none of them fits.
-    async fn open(&self, sealed: &str, now: UtcDateTime) -> Result<Option<Link>, SecretError> {
-        let opened = |key_ring: &KeyRing| key_ring.accepted(now).find_map(|keys| Link::open(keys, sealed));
+    /// Opens a link under the accepted keys.
+    async fn open(&self, sealed: &str, now: UtcDateTime) -> Option<Link> {
         let key_ring = self.secret.key_ring(now).await;
-        if sealed.is_empty() {
-            return Ok(None);
-        }
-        match opened(&key_ring) {
-            Some(link) => Ok(Some(link)),
-            None => Ok(self
-                .secret
-                .refresh_after_miss(&key_ring, now)
-                .await?
-                .and_then(|newer| opened(&newer))),
-        }
+        key_ring.accepted(now).find_map(|keys| Link::open(keys, sealed))
     }
 }
 
-/// The attempt that a link is. Refuses a link that ended over a minute ago: its id may name another challenge by now.
-fn attempt(link: Link, now: UtcDateTime) -> Result<Attempt, Problem> {
-    if link.is_forgotten(now) {
-        let challenge_id = link.challenge_id;
-        return Err(Problem::CodeExpired { challenge_id });
+impl From<Link> for Attempt {
+    fn from(link: Link) -> Self {
+        Self {
+            recipient: link.recipient,
+            challenge_id: link.challenge_id,
+            code: link.code,
+            by_link: true,
+        }
     }
-    Ok(Attempt {
-        recipient: link.recipient,
-        challenge_id: link.challenge_id,
-        code: link.code,
-        by_link: true,
-    })
 }

@@ -1,13 +1,16 @@
-//! A stand-in for Secrets Manager that can be rotated and can fail.
+//! A Secrets Manager in memory that can be rotated and can fail.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wiremock::{Request, Respond, ResponseTemplate};
 
 use super::service::START;
-use super::stand_in::StandIn;
+use super::world::call::Aws;
+use super::world::fault::Fault;
+use super::world::journal::Journal;
+use super::world::reply::Reply;
+use super::world::script::Script;
 
 /// The texts of the versions, in their order.
 pub(crate) const TEXTS: [&str; 3] = [
@@ -16,10 +19,9 @@ pub(crate) const TEXTS: [&str; 3] = [
     "its third version, 32 bytes or more",
 ];
 
-/// How the stand-in treats the next calls.
-#[derive(Clone, Copy, Default)]
+/// How it treats the next calls.
+#[derive(Clone, Copy)]
 pub(crate) enum Mood {
-    #[default]
     Willing,
     Down,
     /// Responds after this time.
@@ -34,33 +36,32 @@ struct Version {
 
 struct State {
     versions: Vec<Version>,
-    mood: Mood,
-    calls: usize,
+    /// How many calls were counted already.
+    counted: usize,
 }
 
+#[derive(Clone)]
 pub(crate) struct SecretsManager {
-    stand_in: StandIn,
+    journal: Journal,
+    script: Script,
     state: Arc<Mutex<State>>,
 }
 
 impl SecretsManager {
     /// Starts with one version, which is a day old.
-    pub(crate) async fn start() -> Self {
+    pub(super) fn new(journal: &Journal, script: &Script) -> Self {
         let first = Version {
             text: TEXTS[0].to_owned(),
             created_at: START - 86_400,
         };
-        let state = Arc::new(Mutex::new(State {
-            versions: vec![first],
-            mood: Mood::default(),
-            calls: 0,
-        }));
-        let stand_in = StandIn::start("/", Responses(Arc::clone(&state))).await;
-        Self { stand_in, state }
-    }
-
-    pub(crate) fn url(&self) -> &str {
-        self.stand_in.url()
+        Self {
+            journal: journal.clone(),
+            script: script.clone(),
+            state: Arc::new(Mutex::new(State {
+                versions: vec![first],
+                counted: 0,
+            })),
+        }
     }
 
     /// Creates a new version at `now`. It is the current one from then on.
@@ -76,48 +77,37 @@ impl SecretsManager {
     }
 
     pub(crate) fn set_mood(&self, mood: Mood) {
-        self.state.lock().expect("the state").mood = mood;
+        self.script.forget(Aws::SecretsManager);
+        let fault = match mood {
+            Mood::Willing => return,
+            Mood::Down => Fault::refused(500, "InternalServiceError"),
+            Mood::Slow(delay) => Fault::SlowAfter(delay),
+        };
+        self.script.always(Aws::SecretsManager, fault);
     }
 
     /// How often it was called since the last call of this.
     pub(crate) fn calls(&self) -> usize {
-        std::mem::take(&mut self.state.lock().expect("the state").calls)
+        let calls = self.journal.calls_to(Aws::SecretsManager);
+        calls - std::mem::replace(&mut self.state.lock().expect("the state").counted, calls)
     }
-}
 
-struct Responses(Arc<Mutex<State>>);
-
-impl Respond for Responses {
-    fn respond(&self, request: &Request) -> ResponseTemplate {
-        assert_eq!(request.headers["x-amz-target"], "secretsmanager.GetSecretValue");
-        let asked: Value = request.body_json().expect("JSON");
-        let mut state = self.0.lock().expect("the state");
-        state.calls += 1;
+    /// Answers `GetSecretValue`.
+    pub(super) fn read(&self, asked: &Value) -> Reply {
+        let state = self.state.lock().expect("the state");
         let stages = ["AWSCURRENT", "AWSPREVIOUS"];
         let back = stages.iter().position(|stage| asked["VersionStage"] == *stage);
-        let number = state.versions.len().checked_sub(1 + back.expect("a stage of these"));
-        let response = match (state.mood, number) {
-            (Mood::Down, _) => return error(500, "InternalServiceError"),
-            (_, None) => return error(400, "ResourceNotFoundException"),
-            (_, Some(number)) => {
-                let version = &state.versions[number];
-                ResponseTemplate::new(200).set_body_json(json!({
-                    "ARN": "arn:aws:secretsmanager:ap-northeast-2:123456789012:secret:secret",
-                    "Name": "secret",
-                    "VersionId": format!("version-{number}"),
-                    "VersionStages": [asked["VersionStage"]],
-                    "SecretString": version.text,
-                    "CreatedDate": version.created_at,
-                }))
-            }
+        let Some(number) = state.versions.len().checked_sub(1 + back.expect("a stage of these")) else {
+            return Reply::error(400, "ResourceNotFoundException", "there is no such version");
         };
-        match state.mood {
-            Mood::Slow(delay) => response.set_delay(delay),
-            _ => response,
-        }
+        let version = &state.versions[number];
+        Reply::success(json!({
+            "ARN": "arn:aws:secretsmanager:ap-northeast-2:123456789012:secret:secret",
+            "Name": "secret",
+            "VersionId": format!("version-{number}"),
+            "VersionStages": [asked["VersionStage"]],
+            "SecretString": version.text,
+            "CreatedDate": version.created_at,
+        }))
     }
-}
-
-fn error(status: u16, code: &str) -> ResponseTemplate {
-    ResponseTemplate::new(status).set_body_json(json!({ "__type": code, "Message": "not now" }))
 }

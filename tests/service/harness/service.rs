@@ -1,37 +1,32 @@
-//! Both functions on a database and a mail server of their own, at a time that the test sets.
+//! Both functions in a world of their own, at a time that the test sets.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
-use aws_sdk_dynamodb::types::AttributeValue;
+use rand::TryCryptoRng;
 use rand::rngs::SysRng;
 use request_code::RequestCode;
 use serde_json::{Value, json};
-use time::{Duration, UtcDateTime};
-use verification::aws::client::{self, SdkConfig};
-use verification::aws::mailer::{Mailer, MailerConfig};
-use verification::aws::secret::Secret;
-use verification::aws::table::Table;
-use verification::brand::{Brand, Color};
-use verification::config::{RequestCodeConfig, SharedConfig, VerifyCodeConfig};
-use verification::locale::Locale;
-use verification::rules::api_url::ApiUrl;
-use verification::rules::charge::ChargeId;
-use verification::rules::limits::Limits;
-use verification::rules::link::LinkTarget;
-use verification::rules::proof::ProofRules;
-use verification::rules::test_recipient::TestSettings;
+use time::UtcDateTime;
+use verification::config::RequestCodeConfig;
+use verification::rules::mail_id::MailId;
 use verify_code::VerifyCode;
 
+use super::constant::Constant;
 use super::contract;
-use super::dynamodb::{self, Traffic};
 use super::event::{self, event, guess};
+use super::instance::{self, Instance, Way};
+use super::items;
 use super::log;
 use super::response::Response;
 use super::secrets_manager::SecretsManager;
 use super::ses::Ses;
+pub(crate) use super::settings::config;
+use super::settings::verify_code_config;
+use super::traffic::Traffic;
+use super::world::World;
+use super::world::call::of_request;
+use super::world::script::Script;
 
 /// When every test begins: noon UTC of 2027-01-15, far from the end of an hour or a day.
 pub(crate) const START: i64 = 1_800_014_400;
@@ -40,17 +35,21 @@ pub(crate) const KIM: &str = "kim@example.com";
 /// An id that an app made up.
 pub(crate) const OWN_ID: &str = "7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e";
 
-pub(crate) type Item = HashMap<String, AttributeValue>;
-
 pub(crate) struct Service {
+    pub(crate) world: World,
+    /// What goes wrong in the world.
+    pub(crate) script: Script,
     pub(crate) ses: Ses,
     pub(crate) secrets: SecretsManager,
     pub(crate) traffic: Traffic,
+    /// A client as the functions have one.
+    pub(crate) dynamodb: Client,
     config: RequestCodeConfig,
-    dynamodb: Client,
-    request_code: RequestCode,
-    verify_code: VerifyCode,
+    request_code: Instance<RequestCode>,
+    verify_code: Instance<VerifyCode>,
     now: AtomicI64,
+    /// How many requests there were.
+    requests: AtomicUsize,
 }
 
 impl Service {
@@ -61,72 +60,70 @@ impl Service {
     pub(crate) async fn start_with(mut config: RequestCodeConfig) -> Self {
         log::record();
         // Each test has a table of its own, also where the engine is shared.
-        let table = ChargeId::draw(&mut SysRng).expect("randomness").to_string();
+        let table = MailId::draw(&mut SysRng).expect("randomness").to_string();
         config.shared.table_name.clone_from(&table);
-        let ses = Ses::start().await;
-        let traffic = Traffic::default();
-        let client = client::dynamodb(&sdk_config(&dynamodb::start().await));
-        let client = Client::from_conf(client.config().to_builder().interceptor(traffic.clone()).build());
-        dynamodb::create_table(&client, &table).await;
-        traffic.forget();
-        let secrets = SecretsManager::start().await;
+        let world = World::start();
+        let dynamodb = instance::dynamodb(&world);
+        items::create_table(&dynamodb, &table).await;
+        let start = time_of(START);
         Self {
-            request_code: start_request_code(&config, &client, &ses, &secrets, START).await,
-            verify_code: start_verify_code(&config, &client, &secrets, START).await,
-            ses,
-            secrets,
-            traffic,
+            request_code: punctual(instance::request_code(&world, &config, Way::Memory, start).await),
+            verify_code: punctual(instance::verify_code(&world, verify_code_config(&config), start).await),
+            script: world.script().clone(),
+            ses: world.ses(),
+            secrets: world.secrets(),
+            traffic: Traffic::new(&world),
+            world,
+            dynamodb,
             config,
-            dynamodb: client,
             now: START.into(),
+            requests: 0.into(),
         }
+    }
+
+    /// Another instance of request-code, which starts now. Its clock is so many seconds fast.
+    pub(crate) async fn start_request_code(&self, fast_by: i64) -> Instance<RequestCode> {
+        let now = time_of(self.now() + fast_by);
+        let function = instance::request_code(&self.world, &self.config, Way::Memory, now).await;
+        Instance { function, fast_by }
+    }
+
+    /// Another instance of verify-code, which starts now.
+    pub(crate) async fn start_verify_code(&self) -> Instance<VerifyCode> {
+        self.start_fast_verify_code(0).await
+    }
+
+    /// Another instance of verify-code, which starts now. Its clock is so many seconds fast.
+    pub(crate) async fn start_fast_verify_code(&self, fast_by: i64) -> Instance<VerifyCode> {
+        let now = time_of(self.now() + fast_by);
+        let function = instance::verify_code(&self.world, verify_code_config(&self.config), now).await;
+        Instance { function, fast_by }
     }
 
     /// Replaces the running instance of request-code by one that starts now.
     pub(crate) async fn restart_request_code(&mut self) {
-        self.request_code =
-            start_request_code(&self.config, &self.dynamodb, &self.ses, &self.secrets, self.now()).await;
+        self.request_code = self.start_request_code(0).await;
     }
 
-    /// Replaces the running instance of request-code by one that finds SES at another URL.
+    /// Replaces the running instance of request-code by one that reaches SES by a real connection to another URL.
     pub(crate) async fn move_ses(&mut self, url: &str) {
-        let secret = read_secret(&self.secrets, self.now()).await;
-        let ses = client::ses(&sdk_config(url));
-        let mailer = Mailer::new(ses, &self.config.mailer, &self.config.shared.brand.name).expect("a usable sender");
-        self.request_code = RequestCode::new(self.config.clone(), secret, self.table(), mailer, self.time());
+        let function = instance::request_code(&self.world, &self.config, Way::Socket(url), self.time());
+        self.request_code = punctual(function.await);
     }
 
     /// Sends the browsers of those who verify their address to this URL.
     pub(crate) async fn return_to(&mut self, url: &str) {
-        let secret = read_secret(&self.secrets, self.now()).await;
         let mut config = verify_code_config(&self.config);
         config.app_return_url = Some(url.to_owned());
-        self.verify_code = VerifyCode::new(config, secret, self.table(), self.time());
-    }
-
-    /// Follows the link with this parameter, as a browser or a scanner does.
-    pub(crate) async fn follow(&self, sealed: &str) -> Response {
-        self.verify_code_event(&event::follow(&format!("link={sealed}"))).await
-    }
-
-    /// Presses the button of the page behind the link.
-    pub(crate) async fn press(&self, sealed: &str) -> Response {
-        self.verify_code_event(&event::press(&format!("link={sealed}"))).await
-    }
-
-    /// Hands the link in, as an app does that opened it itself.
-    pub(crate) async fn hand_in(&self, sealed: &str) -> Response {
-        let body = json!({ "link": sealed }).to_string();
-        self.verify_code_event(&event("/verify-code", body.as_bytes())).await
-    }
-
-    /// Another instance of verify-code, which starts now.
-    pub(crate) async fn start_verify_code(&self) -> VerifyCode {
-        start_verify_code(&self.config, &self.dynamodb, &self.secrets, self.now()).await
+        self.verify_code = punctual(instance::verify_code(&self.world, config, self.time()).await);
     }
 
     pub(crate) fn now(&self) -> i64 {
         self.now.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn time(&self) -> UtcDateTime {
+        time_of(self.now())
     }
 
     pub(crate) fn wait(&self, seconds: i64) {
@@ -157,10 +154,31 @@ impl Service {
     }
 
     pub(crate) async fn request_code_event(&self, event: &Value) -> Response {
-        let (request, mut generator) = (event::request(event), SysRng);
-        // Boxed, because this future is large, and each test's would be as large.
-        let response = Box::pin(self.request_code.handle(&request, self.time(), &mut generator));
-        let response = Response::read(&response.await);
+        self.request_code_by(&self.request_code, event).await
+    }
+
+    /// Requests the code that the files of `events/` and the pinned token are about: the email's id is always the same.
+    pub(crate) async fn request_pinned_code(&self) -> Response {
+        let event = event::read("request-code-own-id");
+        self.request_code_drawing(&self.request_code, &event, &mut Constant(7))
+            .await
+    }
+
+    /// The response of one instance of request-code.
+    pub(crate) async fn request_code_by(&self, instance: &Instance<RequestCode>, event: &Value) -> Response {
+        self.request_code_drawing(instance, event, &mut SysRng).await
+    }
+
+    async fn request_code_drawing(
+        &self,
+        instance: &Instance<RequestCode>,
+        event: &Value,
+        generator: &mut (impl TryCryptoRng + Send),
+    ) -> Response {
+        let request = event::request(event);
+        let now = time_of(self.now() + instance.fast_by);
+        let handling = instance.function.handle(&request, now, generator);
+        let response = Response::read(&of_request(self.next_request(), handling).await);
         contract::check(event, &response);
         response
     }
@@ -173,11 +191,30 @@ impl Service {
         self.verify_code_by(&self.verify_code, event).await
     }
 
-    /// The response of one instance of the function.
-    pub(crate) async fn verify_code_by(&self, instance: &VerifyCode, event: &Value) -> Response {
-        let response = Response::read(&instance.handle(&event::request(event), self.time()).await);
+    /// The response of one instance of verify-code.
+    pub(crate) async fn verify_code_by(&self, instance: &Instance<VerifyCode>, event: &Value) -> Response {
+        let request = event::request(event);
+        let now = time_of(self.now() + instance.fast_by);
+        let handling = instance.function.handle(&request, now);
+        let response = Response::read(&of_request(self.next_request(), handling).await);
         contract::check(event, &response);
         response
+    }
+
+    /// Follows the link with this parameter, as a browser or a scanner does.
+    pub(crate) async fn follow(&self, sealed: &str) -> Response {
+        self.verify_code_event(&event::follow(&format!("link={sealed}"))).await
+    }
+
+    /// Presses the button of the page behind the link.
+    pub(crate) async fn press(&self, sealed: &str) -> Response {
+        self.verify_code_event(&event::press(&format!("link={sealed}"))).await
+    }
+
+    /// Hands the link in, as an app does that opened it itself.
+    pub(crate) async fn hand_in(&self, sealed: &str) -> Response {
+        let body = json!({ "link": sealed }).to_string();
+        self.verify_code_event(&event("/verify-code", body.as_bytes())).await
     }
 
     /// The key set as the function returns it.
@@ -186,7 +223,7 @@ impl Service {
     }
 
     /// The key set as one instance of the function returns it.
-    pub(crate) async fn key_set_by(&self, instance: &VerifyCode) -> Response {
+    pub(crate) async fn key_set_by(&self, instance: &Instance<VerifyCode>) -> Response {
         self.verify_code_by(instance, &event::read("verify-code-jwks")).await
     }
 
@@ -197,146 +234,25 @@ impl Service {
         (response.challenge_id(), self.ses.newest_mail().code())
     }
 
-    pub(crate) async fn items(&self) -> Vec<Item> {
-        let scan = self
-            .dynamodb
-            .scan()
-            .table_name(&self.config.shared.table_name)
-            .send()
-            .await;
-        scan.expect("a scan").items.unwrap_or_default()
+    /// The names of the calls that the last request made, such as `SendEmail`, in their order.
+    pub(crate) fn last_calls(&self) -> Vec<String> {
+        self.world.journal().calls_of(self.requests.load(Ordering::SeqCst))
     }
 
-    pub(crate) async fn item(&self, kind: &str) -> Item {
-        let items = self.items().await.into_iter();
-        let mut items = items.filter(|item| item["pk"].as_s().is_ok_and(|pk| pk.starts_with(kind)));
-        let item = items.next().expect("an item of that kind");
-        assert!(items.next().is_none(), "more than one item of that kind");
-        item
+    pub(crate) fn table_name(&self) -> &str {
+        &self.config.shared.table_name
     }
 
-    /// The number in an attribute of the only item of a kind.
-    pub(crate) async fn count(&self, kind: &str, attribute: &str) -> i64 {
-        let item = self.item(kind).await;
-        let number = item.get(attribute).and_then(|value| value.as_n().ok());
-        number.map_or(0, |number| number.parse().expect("a number"))
-    }
-
-    /// Deletes the items of a kind, as TTL does some time after their end.
-    pub(crate) async fn expire(&self, kind: &str) {
-        for item in self.items().await {
-            let pk = item["pk"].clone();
-            if pk.as_s().is_ok_and(|pk| pk.starts_with(kind)) {
-                let delete = self.dynamodb.delete_item().table_name(&self.config.shared.table_name);
-                delete.key("pk", pk).send().await.expect("a deletion");
-            }
-        }
-    }
-
-    pub(crate) fn table(&self) -> Table {
-        table(&self.config, &self.dynamodb)
-    }
-
-    pub(crate) fn time(&self) -> UtcDateTime {
-        time_of(self.now())
+    /// The number of a request that begins.
+    fn next_request(&self) -> usize {
+        self.requests.fetch_add(1, Ordering::SeqCst) + 1
     }
 }
 
-async fn start_request_code(
-    config: &RequestCodeConfig,
-    dynamodb: &Client,
-    ses: &Ses,
-    secrets: &SecretsManager,
-    now: i64,
-) -> RequestCode {
-    let ses = client::ses(&sdk_config(ses.url()));
-    let secret = read_secret(secrets, now).await;
-    let mailer = Mailer::new(ses, &config.mailer, &config.shared.brand.name).expect("a usable sender");
-    RequestCode::new(config.clone(), secret, table(config, dynamodb), mailer, time_of(now))
-}
-
-async fn start_verify_code(
-    config: &RequestCodeConfig,
-    dynamodb: &Client,
-    secrets: &SecretsManager,
-    now: i64,
-) -> VerifyCode {
-    let secret = read_secret(secrets, now).await;
-    VerifyCode::new(
-        verify_code_config(config),
-        secret,
-        table(config, dynamodb),
-        time_of(now),
-    )
-}
-
-fn verify_code_config(config: &RequestCodeConfig) -> VerifyCodeConfig {
-    VerifyCodeConfig {
-        shared: config.shared.clone(),
-        proof: ProofRules {
-            audience: "api.example.com".to_owned(),
-            lifetime: Duration::minutes(10),
-        },
-        has_links: config.link != LinkTarget::Off,
-        app_return_url: None,
-    }
-}
-
-fn table(config: &RequestCodeConfig, dynamodb: &Client) -> Table {
-    Table::new(dynamodb.clone(), config.shared.table_name.clone())
-}
-
-async fn read_secret(secrets: &SecretsManager, now: i64) -> Secret {
-    let client = client::secrets_manager(&sdk_config(secrets.url()));
-    Secret::read(client, "secret".to_owned(), time_of(now))
-        .await
-        .expect("a usable secret")
+fn punctual<F>(function: F) -> Instance<F> {
+    Instance { function, fast_by: 0 }
 }
 
 fn time_of(seconds: i64) -> UtcDateTime {
     UtcDateTime::from_unix_timestamp(seconds).expect("a time")
-}
-
-/// The configuration that the template gives by default.
-pub(crate) fn config() -> RequestCodeConfig {
-    RequestCodeConfig {
-        shared: SharedConfig {
-            table_name: "one for each test".to_owned(),
-            secret_id: "unused".to_owned(),
-            code_digits: 6,
-            max_guesses: 5,
-            api_url: ApiUrl(None),
-            default_locale: Locale::En,
-            brand: Brand {
-                name: "예시".to_owned(),
-                color: Color::parse("#1d4ed8").expect("a color"),
-                support: None,
-            },
-            test_settings: TestSettings::default(),
-        },
-        code_lifetime: Duration::minutes(10),
-        limits: Limits {
-            mails_per_day: 10,
-            mails_per_source: 4,
-            resend_pause: Duration::minutes(1),
-            requests_per_hour: 100,
-            requests_per_day: 200,
-        },
-        link: LinkTarget::Page,
-        mailer: MailerConfig {
-            sender_address: "no-reply@example.com".to_owned(),
-            configuration_set: "mails".to_owned(),
-        },
-    }
-}
-
-fn sdk_config(endpoint: &str) -> SdkConfig {
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-            "test", "test", None, None, "test",
-        )))
-        .region(Region::new("ap-northeast-2"))
-        .endpoint_url(endpoint)
-        .build()
 }

@@ -1,17 +1,19 @@
-//! A stand-in for SES that records the mails it takes and can refuse them.
+//! An SES in memory that records the mails it takes, and can refuse them or be slow.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wiremock::{Request, Respond, ResponseTemplate};
 
-use super::stand_in::StandIn;
+use super::world::call::Aws;
+use super::world::fault::{Fault, Refusal};
+use super::world::journal::Journal;
+use super::world::reply::Reply;
+use super::world::script::Script;
 
-/// What the stand-in does with the next emails.
-#[derive(Clone, Copy, Default)]
+/// What it does with the next emails.
+#[derive(Clone, Copy)]
 pub(crate) enum Mood {
-    #[default]
     Willing,
     /// Refuses with this HTTP status, error code and message.
     Refusing(u16, &'static str, &'static str),
@@ -21,16 +23,11 @@ pub(crate) enum Mood {
     SlowlyRefusing(Duration),
 }
 
-#[derive(Default)]
-struct State {
-    mood: Mood,
-    requests: Vec<Value>,
-    taken: Vec<Value>,
-}
-
+#[derive(Clone)]
 pub(crate) struct Ses {
-    stand_in: StandIn,
-    state: Arc<Mutex<State>>,
+    journal: Journal,
+    script: Script,
+    taken: Arc<Mutex<Vec<Value>>>,
 }
 
 /// A mail that was taken, as `SendEmail` got it.
@@ -38,48 +35,58 @@ pub(crate) struct Ses {
 pub(crate) struct SentMail(pub(crate) Value);
 
 impl Ses {
-    pub(crate) async fn start() -> Self {
-        let state = Arc::<Mutex<State>>::default();
-        let stand_in = StandIn::start("/v2/email/outbound-emails", Recorder(Arc::clone(&state))).await;
-        Self { stand_in, state }
-    }
-
-    pub(crate) fn url(&self) -> &str {
-        self.stand_in.url()
+    pub(super) fn new(journal: &Journal, script: &Script) -> Self {
+        Self {
+            journal: journal.clone(),
+            script: script.clone(),
+            taken: Arc::default(),
+        }
     }
 
     pub(crate) fn set_mood(&self, mood: Mood) {
-        self.state.lock().expect("the state").mood = mood;
+        self.script.forget(Aws::Ses);
+        let (status, code, message, after) = match mood {
+            Mood::Willing => return,
+            Mood::Slow(delay) => return self.script.always(Aws::Ses, Fault::SlowAfter(delay)),
+            Mood::Refusing(status, code, message) => (status, code, message, Duration::ZERO),
+            Mood::SlowlyRefusing(delay) => (429, "TooManyRequestsException", "not now", delay),
+        };
+        let refusal = Refusal {
+            status,
+            code,
+            message,
+            after,
+        };
+        self.script.always(Aws::Ses, Fault::Refused(refusal));
+    }
+
+    /// Answers `SendEmail`.
+    pub(super) fn take(&self, mail: &Value) -> Reply {
+        self.taken.lock().expect("the mails").push(mail.clone());
+        Reply::success(json!({ "MessageId": "0100-example" }))
     }
 
     pub(crate) fn mails(&self) -> Vec<SentMail> {
-        self.state
-            .lock()
-            .expect("the state")
-            .taken
-            .iter()
-            .cloned()
-            .map(SentMail)
-            .collect()
+        let taken = self.taken.lock().expect("the mails");
+        taken.iter().cloned().map(SentMail).collect()
     }
 
     pub(crate) fn newest_mail(&self) -> SentMail {
-        let state = self.state.lock().expect("the state");
-        SentMail(state.taken.last().expect("a mail").clone())
+        let taken = self.taken.lock().expect("the mails");
+        SentMail(taken.last().expect("a mail").clone())
     }
 
     /// The newest email to an address.
     pub(crate) fn newest_mail_to(&self, address: &str) -> SentMail {
-        let state = self.state.lock().expect("the state");
+        let taken = self.taken.lock().expect("the mails");
         let to = json!([address]);
-        let mut mails = state.taken.iter().rev();
-        let mail = mails.find(|mail| mail["Destination"]["ToAddresses"] == to);
+        let mail = taken.iter().rev().find(|mail| mail["Destination"]["ToAddresses"] == to);
         SentMail(mail.expect("a mail").clone())
     }
 
     /// How often `SendEmail` was called, whatever came of it.
     pub(crate) fn calls(&self) -> usize {
-        self.state.lock().expect("the state").requests.len()
+        self.journal.calls_to(Aws::Ses)
     }
 }
 
@@ -125,33 +132,5 @@ impl SentMail {
         let code = self.subject().split(' ').next().expect("a first word");
         assert!(code.bytes().all(|byte| byte.is_ascii_digit()), "{code}");
         code.to_owned()
-    }
-}
-
-struct Recorder(Arc<Mutex<State>>);
-
-impl Respond for Recorder {
-    fn respond(&self, request: &Request) -> ResponseTemplate {
-        let mail: Value = request.body_json().expect("JSON");
-        let mut state = self.0.lock().expect("the state");
-        state.requests.push(mail.clone());
-        let taken = ResponseTemplate::new(200).set_body_json(json!({ "MessageId": "0100-example" }));
-        match state.mood {
-            Mood::Refusing(status, code, message) => ResponseTemplate::new(status)
-                .insert_header("x-amzn-errortype", code)
-                .set_body_json(json!({ "message": message })),
-            Mood::Willing => {
-                state.taken.push(mail);
-                taken
-            }
-            Mood::SlowlyRefusing(delay) => ResponseTemplate::new(429)
-                .insert_header("x-amzn-errortype", "TooManyRequestsException")
-                .set_body_json(json!({ "message": "not now" }))
-                .set_delay(delay),
-            Mood::Slow(delay) => {
-                state.taken.push(mail);
-                taken.set_delay(delay)
-            }
-        }
     }
 }

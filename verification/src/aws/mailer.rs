@@ -18,8 +18,10 @@ const AUTOMATIC: [(&str, &str); 2] = [
     ("X-Auto-Response-Suppress", "All"),
 ];
 
-/// `Retry-After` when SES is throttled, slow or out of reach. The pause is lifted, so a breath is enough.
-pub const BRIEFLY: Duration = Duration::seconds(5);
+/// `Retry-After` when SES is throttled or out of reach. It has nothing, so a breath is enough.
+const BRIEFLY: Duration = Duration::seconds(5);
+/// `Retry-After` when SES did not say whether it took the email. It may be ill, and the email may still arrive.
+const UNCONFIRMED: Duration = Duration::seconds(30);
 /// `Retry-After` when SES has paused the account or its day's quota is used up. That takes a person, or hours.
 const STOPPED: Duration = Duration::minutes(5);
 /// What SES's first API calls sending that an operator has paused. The second one documents its own name only.
@@ -59,12 +61,9 @@ pub enum MailError {
         /// When to try again.
         retry_after: Duration,
     },
-    /// SES said that something went wrong on its side. It should not have taken the email, but nobody can be sure.
-    #[error("SES failed: {0}")]
-    Failed(String),
-    /// SES did not say whether it took the email: it was too slow, or the connection broke.
+    /// SES did not say whether it took the email: it was too slow, the connection broke, or it failed itself.
     #[error("SES did not say whether it took the mail: {0}")]
-    Unknown(String),
+    Unconfirmed(String),
     /// SES will not take this email. The set-up is wrong (an unverified sender, for example), or this service is.
     #[error("SES refused the mail: {0}")]
     Refused(String),
@@ -75,10 +74,6 @@ pub enum MailError {
 
 impl Mailer {
     /// Sends through `client` as `config` says, in the name of `sender_name`.
-    ///
-    /// # Errors
-    ///
-    /// [`MailError::Unbuilt`] when the sender's name cannot be encoded.
     pub fn new(client: Client, config: &MailerConfig, sender_name: &str) -> Result<Self, MailError> {
         let from = mailbox(sender_name, &config.sender_address);
         Ok(Self {
@@ -127,6 +122,20 @@ impl Mailer {
 }
 
 impl MailError {
+    /// Whether SES may have taken the email.
+    pub const fn is_unconfirmed(&self) -> bool {
+        matches!(self, Self::Unconfirmed(_))
+    }
+
+    /// The time until another attempt is worth it. None if none is.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unavailable { retry_after, .. } => Some(*retry_after),
+            Self::Unconfirmed(_) => Some(UNCONFIRMED),
+            Self::Refused(_) | Self::Unbuilt(_) => None,
+        }
+    }
+
     /// What a failed call means for the email.
     /// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors>
     fn from_call(error: &SdkError<SendEmailError>) -> Self {
@@ -137,7 +146,7 @@ impl MailError {
                 retry_after: BRIEFLY,
             },
             SdkError::TimeoutError(_) | SdkError::ResponseError(_) | SdkError::DispatchFailure(_) => {
-                Self::Unknown(cause)
+                Self::Unconfirmed(cause)
             }
             SdkError::ServiceError(refusal) => {
                 let code = refusal.err().code();
@@ -160,7 +169,7 @@ impl MailError {
                         cause,
                         retry_after: STOPPED,
                     },
-                    _ if refusal.raw().status().is_server_error() => Self::Failed(cause),
+                    _ if refusal.raw().status().is_server_error() => Self::Unconfirmed(cause),
                     _ => Self::Refused(cause),
                 }
             }

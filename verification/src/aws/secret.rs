@@ -9,10 +9,10 @@ use time::{Duration, UtcDateTime};
 use tokio::sync::Mutex;
 
 use super::client;
-use crate::keys::key_ring::{KeyRing, REFRESH_AFTER, Version};
+use crate::keys::key_ring::{KeyRing, KeySet, REFRESH_AFTER, Version};
 use crate::keys::{KeyError, Keys};
 
-/// The least time between two readings of the secret, whatever caused them.
+/// The least time between two readings of the secret.
 const MIN_PAUSE: Duration = Duration::minutes(1);
 /// How long a request waits while the secret is read again. After that it goes on with the known keys.
 const MAX_WAIT: StdDuration = StdDuration::from_secs(3);
@@ -96,30 +96,19 @@ impl Secret {
         Arc::clone(&reading.key_ring)
     }
 
-    /// Reads the secret again after a lookup under `used` found nothing. Returns the newer key ring, if there is one.
-    ///
-    /// The secret is read at most once a minute for this, whatever ids callers make up.
+    /// The public keys at `now`.
     ///
     /// # Errors
     ///
-    /// [`SecretError::Outdated`] when the secret cannot be read and the known keys are so old that there may be a newer key
-    /// ring.
-    pub async fn refresh_after_miss(
-        &self,
-        used: &KeyRing,
-        now: UtcDateTime,
-    ) -> Result<Option<Arc<KeyRing>>, SecretError> {
-        let mut reading = self.reading.lock().await;
-        if reading.key_ring.newest().id == used.newest().id {
-            self.refresh(&mut reading, now).await;
+    /// [`SecretError::Outdated`] when the secret could not be read for so long that the active key may not be among them. Whoever
+    /// kept such a set would refuse good proofs.
+    pub async fn key_set(&self, now: UtcDateTime) -> Result<KeySet, SecretError> {
+        let key_ring = self.key_ring(now).await;
+        let read_at = self.reading.lock().await.read_at;
+        if KeyRing::is_outdated(read_at, now) {
+            return Err(SecretError::Outdated((now - read_at).whole_seconds()));
         }
-        if reading.key_ring.newest().id != used.newest().id {
-            return Ok(Some(Arc::clone(&reading.key_ring)));
-        }
-        if KeyRing::is_outdated(reading.read_at, now) {
-            return Err(SecretError::Outdated((now - reading.read_at).whole_seconds()));
-        }
-        Ok(None)
+        Ok(key_ring.key_set(now))
     }
 
     async fn refresh(&self, reading: &mut Reading, now: UtcDateTime) {

@@ -8,13 +8,6 @@ use std::ops::RangeInclusive;
 #[error("the environment is not usable:{0}")]
 pub struct ConfigError(String);
 
-impl ConfigError {
-    /// A fault that lies in no variable alone.
-    pub(super) fn new(fault: impl std::fmt::Display) -> Self {
-        Self(format!("\n  {fault}"))
-    }
-}
-
 /// Finds a variable by its name, as [`std::env::var`] does.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 

@@ -31,8 +31,8 @@ pub struct RequestCodeConfig {
     /// `CODE_LIFETIME_MINUTES`, 1 to 30: how long a code works.
     pub code_lifetime: Duration,
     /// `MAILS_PER_DAY`, 1 to 100. `MAILS_PER_SOURCE_PER_DAY`, 1 to 20. `RESEND_PAUSE_SECONDS`, 30 to 600: more than the
-    /// function can run, so that a request ends before the next one is charged. `REQUESTS_PER_SOURCE_PER_HOUR` and
-    /// `REQUESTS_PER_SOURCE_PER_DAY`, 0 (off) to 100000.
+    /// function can run, so that a request ends before the next one is charged. `UNVERIFIED_MAILS_PER_SOURCE_PER_DAY`, 0 (off)
+    /// to 100000.
     pub limits: Limits,
     /// `VERIFICATION_LINK`, `on` or `off`, and `LINK_URL`, the app's universal link: an https URL without a query, or empty
     /// for the service's own page.
@@ -83,20 +83,18 @@ impl RequestCodeConfig {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] naming every variable that is missing or wrong and what was expected, or why codes would be too easy to
-    /// guess.
+    /// [`ConfigError`] naming every variable that is missing or wrong and what was expected.
     pub fn read(lookup: Lookup) -> Result<Self, ConfigError> {
         let mut environment = Environment::new(lookup);
         let config = Self {
             shared: SharedConfig::collect(&mut environment),
             code_lifetime: Duration::minutes(environment.number("CODE_LIFETIME_MINUTES", 1..=30)),
-            limits: Limits {
-                mails_per_day: environment.number("MAILS_PER_DAY", 1..=100),
-                mails_per_source: environment.number("MAILS_PER_SOURCE_PER_DAY", 1..=20),
-                resend_pause: Duration::seconds(environment.number("RESEND_PAUSE_SECONDS", 30..=600)),
-                requests_per_hour: environment.number("REQUESTS_PER_SOURCE_PER_HOUR", 0..=100_000),
-                requests_per_day: environment.number("REQUESTS_PER_SOURCE_PER_DAY", 0..=100_000),
-            },
+            limits: Limits::new(
+                environment.number("MAILS_PER_DAY", 1..=100),
+                environment.number("MAILS_PER_SOURCE_PER_DAY", 1..=20),
+                Duration::seconds(environment.number("RESEND_PAUSE_SECONDS", 30..=600)),
+                environment.number("UNVERIFIED_MAILS_PER_SOURCE_PER_DAY", 0..=100_000),
+            ),
             link: match (
                 environment.switch("VERIFICATION_LINK"),
                 environment.optional("LINK_URL", "an https URL without a query", is_link_url),
@@ -113,14 +111,10 @@ impl RequestCodeConfig {
                 configuration_set: environment.text("CONFIGURATION_SET"),
             },
         };
-        let config = environment.finish(config)?;
-        let odds = config.code_rules().check_odds(config.limits.max_mails());
-        odds.map_err(ConfigError::new)?;
-        Ok(config)
+        environment.finish(config)
     }
 
     /// How challenges and their codes are made.
-    #[must_use]
     pub fn code_rules(&self) -> CodeRules {
         CodeRules {
             digits: self.shared.code_digits,
@@ -220,8 +214,7 @@ mod tests {
             ("MAILS_PER_DAY", "10"),
             ("MAILS_PER_SOURCE_PER_DAY", "4"),
             ("RESEND_PAUSE_SECONDS", "60"),
-            ("REQUESTS_PER_SOURCE_PER_HOUR", "100"),
-            ("REQUESTS_PER_SOURCE_PER_DAY", "200"),
+            ("UNVERIFIED_MAILS_PER_SOURCE_PER_DAY", "200"),
             ("SENDER_ADDRESS", "no-reply@example.com"),
             ("SENDER_NAME", "예시"),
             ("BRAND_COLOR", "#1d4ed8"),
@@ -309,8 +302,7 @@ mod tests {
             ("MAILS_PER_DAY", "ten"),
             ("MAILS_PER_SOURCE_PER_DAY", "0"),
             ("RESEND_PAUSE_SECONDS", "29"),
-            ("REQUESTS_PER_SOURCE_PER_HOUR", "-1"),
-            ("REQUESTS_PER_SOURCE_PER_DAY", "1.5"),
+            ("UNVERIFIED_MAILS_PER_SOURCE_PER_DAY", "1.5"),
             ("SENDER_ADDRESS", "no-reply"),
             ("SENDER_NAME", "a\r\nBcc: b"),
             ("BRAND_COLOR", "blue"),
@@ -325,27 +317,6 @@ mod tests {
                 assert!(error.to_string().contains(&format!("\n  {name}: expected ")), "{error}");
             }
         }
-    }
-
-    #[test]
-    fn a_code_that_is_easy_to_guess_is_refused_with_the_numbers() {
-        let weak = environment(&[
-            ("CODE_DIGITS", Some("4")),
-            ("MAX_GUESSES", Some("10")),
-            ("MAILS_PER_DAY", Some("100")),
-        ]);
-        let error = RequestCodeConfig::read(&weak).expect_err("weak codes").to_string();
-        assert!(
-            error.contains(
-                "200 emails a day (2 × MAILS_PER_DAY) × 10 guesses (MAX_GUESSES) against 10000 codes (CODE_DIGITS) \
-                 is a chance of 1 in 5"
-            ),
-            "{error}"
-        );
-        let strong = environment(&[("MAILS_PER_DAY", Some("100"))]);
-        assert!(RequestCodeConfig::read(&strong).is_ok(), "exactly 1 in 1,000");
-        let short = environment(&[("CODE_DIGITS", Some("4"))]);
-        assert!(RequestCodeConfig::read(&short).is_err());
     }
 
     #[test]

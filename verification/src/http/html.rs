@@ -15,12 +15,11 @@ const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 /// A page with its status: 200, or what a client would make of the error (RFC 9110, 15.5).
 ///
 /// `return_url` is where the form's redirect goes, if anywhere.
-#[must_use]
 pub fn page(page: &Page, locale: Locale, brand: &Brand, return_url: Option<&str>) -> Response<Body> {
     let status = match page {
         Page::Ask { .. } | Page::Done { .. } => StatusCode::OK,
         Page::Wrong => StatusCode::BAD_REQUEST,
-        Page::Expired | Page::Used => StatusCode::GONE,
+        Page::Expired | Page::Replaced | Page::Used => StatusCode::GONE,
         Page::Failed => StatusCode::INTERNAL_SERVER_ERROR,
     };
     match page.write(locale, brand) {
@@ -45,7 +44,6 @@ pub fn page(page: &Page, locale: Locale, brand: &Brand, return_url: Option<&str>
 }
 
 /// The page for a wrong link, where the service has no links at all.
-#[must_use]
 pub fn not_found(locale: Locale, brand: &Brand) -> Response<Body> {
     let mut response = page(&Page::Wrong, locale, brand, None);
     *response.status_mut() = StatusCode::NOT_FOUND;
@@ -55,7 +53,6 @@ pub fn not_found(locale: Locale, brand: &Brand) -> Response<Body> {
 /// Sends the browser to the app, with the proof in the URL's fragment, which no server sees (RFC 3986, 3.5).
 ///
 /// 303, so that the browser follows with a GET (RFC 9110, 15.4.4).
-#[must_use]
 pub fn to_app(return_url: &str, token: &str) -> Response<Body> {
     let mut response = with_headers(StatusCode::SEE_OTHER, Body::Empty);
     if let Ok(location) = HeaderValue::try_from(format!("{return_url}#token={token}")) {

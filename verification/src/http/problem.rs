@@ -9,6 +9,10 @@ use time::Duration;
 
 use super::response;
 use crate::rules::challenge_id::ChallengeId;
+use crate::rules::limits::Refusal;
+
+/// `Retry-After` of a key set that cannot be published. The secret is read again once a minute.
+const KEY_SET_RETRY_AFTER: Duration = Duration::minutes(1);
 
 /// What went wrong, as the caller is told and as the log says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,20 +39,22 @@ pub enum Problem {
     CodeExpired {
         /// The challenge.
         challenge_id: ChallengeId,
+        /// Whether a newer email replaced the link that was used.
+        is_replaced: bool,
     },
     /// Over a limit.
-    TooManyRequests {
-        /// Whose limit, for the log.
-        limit: &'static str,
-        /// The time until a request may succeed.
-        retry_after: Duration,
-    },
+    TooManyRequests(Refusal),
     /// SES is throttled, paused, down or slow.
     MailUnavailable {
         /// Why, for the log.
         cause: String,
         /// The time until another attempt is worth it.
         retry_after: Duration,
+    },
+    /// The function may not know the active key, so it publishes no keys.
+    KeySetUnavailable {
+        /// Why, for the log.
+        cause: String,
     },
     /// Anything else.
     InternalError {
@@ -80,9 +86,10 @@ impl Problem {
                 challenge_id,
                 guesses_left,
             } => tracing::info!(outcome = "invalid-code", %challenge_id, guesses_left),
-            Self::CodeExpired { challenge_id } => tracing::info!(outcome = "code-expired", %challenge_id),
-            Self::TooManyRequests { limit, .. } => tracing::info!(outcome = "too-many-requests", limit),
+            Self::CodeExpired { challenge_id, .. } => tracing::info!(outcome = "code-expired", %challenge_id),
+            Self::TooManyRequests(refusal) => tracing::info!(outcome = "too-many-requests", limit = refusal.limit),
             Self::MailUnavailable { cause, .. } => tracing::warn!(outcome = "mail-unavailable", cause),
+            Self::KeySetUnavailable { cause } => tracing::error!(outcome = "key-set-unavailable", request_id, cause),
             Self::InternalError { cause } => tracing::error!(outcome = "internal-error", request_id, cause),
             _ => {}
         }
@@ -118,18 +125,22 @@ impl Problem {
                 "code-expired",
                 "The code no longer works; ask for a new one",
             ),
-            Self::TooManyRequests { retry_after, .. } => Details::new(
+            Self::TooManyRequests(refusal) => Details::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too-many-requests",
                 "Too many requests; try again later",
             )
-            .retry_after(retry_after),
+            .retry_after(refusal.retry_after),
             Self::MailUnavailable { retry_after, .. } => Details::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "mail-unavailable",
                 "Mail cannot be sent now; try again",
             )
             .retry_after(retry_after),
+            Self::KeySetUnavailable { .. } => {
+                Details::without_type(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
+                    .retry_after(KEY_SET_RETRY_AFTER)
+            }
             Self::InternalError { .. } => Details::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "internal-error",
@@ -215,10 +226,10 @@ mod tests {
     }
 
     fn limited() -> Problem {
-        Problem::TooManyRequests {
+        Problem::TooManyRequests(Refusal {
             limit: "source",
             retry_after: Duration::seconds(9),
-        }
+        })
     }
 
     fn mail_unavailable() -> Problem {
@@ -227,6 +238,11 @@ mod tests {
             cause,
             retry_after: Duration::seconds(5),
         }
+    }
+
+    fn keys_unavailable() -> Problem {
+        let cause = "outdated".to_owned();
+        Problem::KeySetUnavailable { cause }
     }
 
     #[test]
@@ -247,12 +263,16 @@ mod tests {
             (Problem::MethodNotAllowed { allowed: "GET" }, 405, "about:blank"),
             (wrong_code(), 401, "urn:email-verification:invalid-code"),
             (
-                Problem::CodeExpired { challenge_id },
+                Problem::CodeExpired {
+                    challenge_id,
+                    is_replaced: false,
+                },
                 401,
                 "urn:email-verification:code-expired",
             ),
             (limited(), 429, "urn:email-verification:too-many-requests"),
             (mail_unavailable(), 503, "urn:email-verification:mail-unavailable"),
+            (keys_unavailable(), 503, "about:blank"),
             (
                 Problem::internal("a cause"),
                 500,
@@ -278,7 +298,7 @@ mod tests {
         assert!(!internal.body().to_vec().windows(7).any(|text| text == b"a cause"));
         let method = Problem::MethodNotAllowed { allowed: "GET" }.respond("r");
         assert_eq!(method.headers()["allow"], "GET");
-        for (problem, seconds) in [(limited(), "9"), (mail_unavailable(), "5")] {
+        for (problem, seconds) in [(limited(), "9"), (mail_unavailable(), "5"), (keys_unavailable(), "60")] {
             let response = problem.respond("r");
             assert_eq!(response.headers()["retry-after"], seconds);
             assert_eq!(body(&response)["retry_after"].to_string(), seconds);

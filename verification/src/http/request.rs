@@ -45,58 +45,34 @@ impl JsonBody {
     }
 
     /// `email`, normalised.
-    ///
-    /// # Errors
-    ///
-    /// A [`Problem`] when it is missing, is no string, or is no address that SES can mail.
     pub fn email(&self) -> Result<Recipient, Problem> {
         Recipient::parse(self.required("email")?).map_err(|_| Problem::InvalidEmail)
     }
 
     /// `challenge_id`, if there is one. For request-code it is optional.
-    ///
-    /// # Errors
-    ///
-    /// A [`Problem`] when it is no UUID.
     pub fn challenge_id(&self) -> Result<Option<ChallengeId>, Problem> {
         let id = self.optional("challenge_id")?.map(ChallengeId::parse).transpose();
         id.map_err(|_| not_a_uuid())
     }
 
     /// `challenge_id`, which verify-code requires.
-    ///
-    /// # Errors
-    ///
-    /// A [`Problem`] when it is missing or no UUID.
     pub fn required_challenge_id(&self) -> Result<ChallengeId, Problem> {
         let id = self.required("challenge_id")?;
         ChallengeId::parse(id).map_err(|_| not_a_uuid())
     }
 
     /// `code`, which has `digits` digits.
-    ///
-    /// # Errors
-    ///
-    /// A [`Problem`] when it is missing, is no string, or has another shape.
     pub fn code(&self, digits: u8) -> Result<Code, Problem> {
         let code = Code::parse(self.required("code")?, digits);
         code.map_err(|_| Problem::malformed(format!("code must have {digits} digits")))
     }
 
     /// `link`, if there is one: the parameter of a link in an email.
-    ///
-    /// # Errors
-    ///
-    /// A [`Problem`] when it is no string.
     pub fn link(&self) -> Result<Option<&str>, Problem> {
         self.optional(link::PARAMETER)
     }
 
     /// `locale`, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// A [`Problem`] when it is no string.
     pub fn locale(&self) -> Result<Option<&str>, Problem> {
         self.optional("locale")
     }
@@ -121,10 +97,6 @@ fn not_a_uuid() -> Problem {
 }
 
 /// Checks the method. API Gateway has no route for other methods, but `cargo lambda watch` does.
-///
-/// # Errors
-///
-/// A [`Problem`] for any method but `allowed`.
 pub fn require(allowed: &'static str, request: &Request) -> Result<(), Problem> {
     if request.method().as_str() == allowed {
         Ok(())
@@ -134,7 +106,6 @@ pub fn require(allowed: &'static str, request: &Request) -> Result<(), Problem> 
 }
 
 /// The link's parameter in the query of a GET. None when there is none, or several.
-#[must_use]
 pub fn link_in_query(request: &Request) -> Option<String> {
     let query = request.query_string_parameters_ref()?.all(link::PARAMETER)?;
     match *query {
@@ -144,7 +115,6 @@ pub fn link_in_query(request: &Request) -> Option<String> {
 }
 
 /// The link's parameter in the form of a POST, as a browser sends it (WHATWG URL, 5.2). None when there is none, or several.
-#[must_use]
 pub fn link_in_form(request: &Request) -> Option<String> {
     let body = request.body();
     if body.len() > MAX_BODY_BYTES {
@@ -157,26 +127,22 @@ pub fn link_in_form(request: &Request) -> Option<String> {
 }
 
 /// The domain of the API that the request came to. API Gateway sets it, not the caller.
-#[must_use]
 pub fn domain(request: &Request) -> Option<&str> {
     context(request)?.domain_name.as_deref()
 }
 
 /// The caller's address as API Gateway saw it.
-#[must_use]
 pub fn source(request: &Request) -> Option<Source> {
     Source::parse(context(request)?.http.source_ip.as_deref()?)
 }
 
 /// The id that API Gateway gave the request. It is also in the access log and in the `apigw-requestid` header.
-#[must_use]
 pub fn id(request: &Request) -> &str {
     let id = context(request).and_then(|context| context.request_id.as_deref());
     id.unwrap_or("unknown")
 }
 
 /// The `Accept-Language` header.
-#[must_use]
 pub fn accept_language(request: &Request) -> Option<&str> {
     request.headers().get(header::ACCEPT_LANGUAGE)?.to_str().ok()
 }

@@ -14,10 +14,8 @@ use crate::rules::recipient::Recipient;
 /// What a request achieved.
 #[derive(Debug)]
 pub enum Success {
-    /// A code was mailed. The log has said so already, when SES took the email.
+    /// A code is in the recipient's email.
     Mailed(Mailed),
-    /// A code had already been mailed, and this is a repeat of the request for it.
-    AlreadyMailed(Mailed),
     /// A code was right.
     Verified {
         /// The proven address.
@@ -44,28 +42,49 @@ pub struct Mailed {
     pub expires_in: Duration,
     /// The time until another email may be requested.
     pub resend_in: Duration,
+    /// Which email that is.
+    pub by: MailedBy,
+}
+
+/// The email that a code is in.
+#[derive(Debug)]
+pub enum MailedBy {
+    /// This request's.
+    ThisRequest {
+        /// The language of the email.
+        locale: &'static str,
+        /// The id that SES gave it.
+        message_id: String,
+    },
+    /// One of the running pause.
+    EarlierRequest,
+    /// None: a test recipient's code is fixed.
+    Nobody,
 }
 
 /// Logs the outcome of a request.
 pub fn log(outcome: &Result<Success, Problem>, request: &Request) {
     match outcome {
-        Ok(Success::AlreadyMailed(mailed)) => {
-            tracing::info!(outcome = "already-mailed", challenge_id = %mailed.challenge_id);
-        }
+        Ok(Success::Mailed(Mailed { challenge_id, by, .. })) => match by {
+            MailedBy::ThisRequest { locale, message_id } => {
+                tracing::info!(outcome = "mailed", %challenge_id, locale, message_id);
+            }
+            MailedBy::EarlierRequest => tracing::info!(outcome = "already-mailed", %challenge_id),
+            MailedBy::Nobody => tracing::info!(outcome = "test-code", %challenge_id),
+        },
         Ok(Success::Verified {
             challenge_id, is_test, ..
         }) => {
             let outcome = if *is_test { "test-verified" } else { "verified" };
             tracing::info!(outcome, %challenge_id);
         }
-        // The first was logged when SES took the email. The second is no event.
-        Ok(Success::Mailed(_) | Success::KeySet(_)) => {}
+        // No event.
+        Ok(Success::KeySet(_)) => {}
         Err(problem) => problem.log(request::id(request)),
     }
 }
 
 /// Ends a request: logs its outcome and turns it into a response.
-#[must_use]
 pub fn respond(outcome: Result<Success, Problem>, request: &Request) -> Response<Body> {
     log(&outcome, request);
     match outcome {
@@ -77,7 +96,7 @@ pub fn respond(outcome: Result<Success, Problem>, request: &Request) -> Response
 impl Success {
     fn respond(self) -> Response<Body> {
         match self {
-            Self::Mailed(mailed) | Self::AlreadyMailed(mailed) => mailed.respond(),
+            Self::Mailed(mailed) => mailed.respond(),
             Self::Verified {
                 recipient,
                 token,

@@ -10,10 +10,6 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use super::event_filter::HttpApiEvent;
 
 /// Hands events to `handler` until Lambda ends the function.
-///
-/// # Errors
-///
-/// When the Lambda runtime API cannot be reached.
 pub async fn serve<H, F>(handler: H) -> Result<(), lambda_runtime::Error>
 where
     H: Fn(Request) -> F,

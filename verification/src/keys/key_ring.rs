@@ -43,7 +43,6 @@ impl Version {
     }
 
     /// Whether, at `now`, something that was made under the version before it can still arrive.
-    #[must_use]
     pub fn is_replacing_another(&self, now: UtcDateTime) -> bool {
         now - self.created_at < ROTATION_LASTS
     }
@@ -67,7 +66,6 @@ impl KeyRing {
     ///
     /// A previous version with the same keys is left out, because a key set must name each key once. Both have the same keys
     /// when the secret is rotated between the two calls that read it, or when somebody stores the same text twice.
-    #[must_use]
     pub fn new(newest: Version, previous: Option<Version>) -> Self {
         let public = newest.keys.proof().public();
         let previous = previous.filter(|previous| previous.keys.proof().public() != public);
@@ -75,26 +73,22 @@ impl KeyRing {
     }
 
     /// Whether a version may be active at `now` that did not exist when the secret was read, at `read_at`.
-    #[must_use]
     pub fn is_outdated(read_at: UtcDateTime, now: UtcDateTime) -> bool {
         now - read_at >= ACTIVE_AFTER
     }
 
     /// The newest version, active or not.
-    #[must_use]
     pub const fn newest(&self) -> &Version {
         &self.newest
     }
 
     /// The version `id`, if it is one of these.
-    #[must_use]
     pub fn version(&self, id: &str) -> Option<&Version> {
         let mut versions = std::iter::once(&self.newest).chain(&self.previous);
         versions.find(|version| version.id == id)
     }
 
     /// The keys that are active at `at`. They open challenges, count limits, and sign the proof of what was verified then.
-    #[must_use]
     pub fn active(&self, at: UtcDateTime) -> &Keys {
         match &self.previous {
             Some(previous) if !self.newest.is_active(at) => &previous.keys,
@@ -115,7 +109,6 @@ impl KeyRing {
     }
 
     /// The public keys of every proof that may be alive at `now`, or soon will be.
-    #[must_use]
     pub fn key_set(&self, now: UtcDateTime) -> KeySet {
         let keys = std::iter::once(&self.newest.keys).chain(self.previous(now));
         let keys = keys.map(|keys| keys.proof().public().clone()).collect();

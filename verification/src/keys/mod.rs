@@ -68,7 +68,6 @@ impl Keys {
     }
 
     /// The key that signs proofs.
-    #[must_use]
     pub const fn proof(&self) -> &ProofKey {
         &self.proof
     }

@@ -52,10 +52,6 @@ pub struct SigningError(#[from] serde_json::Error);
 impl ProofKey {
     /// Takes the first candidate that is a private key, as all but one in 2^32 are: rejection sampling (FIPS 186-5,
     /// A.2.2).
-    ///
-    /// # Errors
-    ///
-    /// [`NoProofKey`] when none is.
     pub(crate) fn from_candidates(candidates: impl IntoIterator<Item = [u8; 32]>) -> Result<Self, NoProofKey> {
         let mut keys = candidates
             .into_iter()
@@ -66,16 +62,11 @@ impl ProofKey {
     }
 
     /// The public half.
-    #[must_use]
     pub const fn public(&self) -> &Jwk {
         &self.public
     }
 
     /// Signs claims as a JWT (RFC 7519) in the compact form: header, claims and signature, each in base64url.
-    ///
-    /// # Errors
-    ///
-    /// [`SigningError`] when the claims cannot be written as JSON.
     pub(crate) fn sign(&self, claims: &impl Serialize) -> Result<String, SigningError> {
         let header = Header {
             typ: "JWT",

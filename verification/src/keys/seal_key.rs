@@ -26,10 +26,6 @@ impl SealKey {
     }
 
     /// Encrypts and authenticates `plaintext`. Each needs a nonce of its own. Returns nonce, ciphertext and tag in base64url (RFC 4648, 5).
-    ///
-    /// # Errors
-    ///
-    /// [`NotSealed`] for what no memory holds.
     pub(crate) fn seal(&self, nonce: [u8; NONCE_BYTES], plaintext: &[u8]) -> Result<String, NotSealed> {
         let ciphertext = self.0.encrypt(&nonce.into(), plaintext).map_err(|_| NotSealed)?;
         Ok(BASE64URL_NOPAD.encode(&[&nonce, &*ciphertext].concat()))

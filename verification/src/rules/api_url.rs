@@ -13,7 +13,6 @@ impl ApiUrl {
     /// The URL, for a request that came to `domain`: without a slash at its end, so that a path can be appended.
     ///
     /// API Gateway sets the domain, not the caller. Returns none when there is neither a configured URL nor a domain.
-    #[must_use]
     pub fn at(&self, domain: Option<&str>) -> Option<Cow<'_, str>> {
         match &self.0 {
             Some(url) => Some(url.into()),

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use time::UtcDateTime;
+use rand::TryCryptoRng;
 use uuid::Uuid;
 
 use crate::keys::{Keys, Mac, MacKey};
-use crate::rules::charge::ChargeId;
 use crate::rules::code::Code;
+use crate::rules::mail_id::{MailId, random_uuid};
 use crate::rules::recipient::Recipient;
 
 /// The id of a challenge: a UUID (RFC 9562), made by the service or by the app.
@@ -32,10 +32,9 @@ impl ChallengeId {
         }
     }
 
-    /// The id of a challenge that the service names: that of the charge for its first email, which is random.
-    #[must_use]
-    pub const fn of_charge(charge: ChargeId) -> Self {
-        Self(charge.as_uuid())
+    /// Draws an id for a challenge that the caller did not name.
+    pub fn draw<R: TryCryptoRng>(generator: &mut R) -> Result<Self, R::Error> {
+        random_uuid(generator).map(Self)
     }
 }
 
@@ -51,9 +50,9 @@ impl fmt::Display for ChallengeId {
 /// During a rotation of the secret two sets of keys are in use, and an id means nothing under the wrong one. So the three
 /// travel together, and everything that depends on them is derived here.
 ///
-/// A challenge of a test recipient is another one than a challenge with the same id and recipient that is none: all that is
-/// derived differs, and with another fixed code it differs again. So a fixed code buys no proof that is not marked, whatever is
-/// configured when it is submitted, and one that was replaced buys none at all.
+/// A test recipient's challenge never equals an ordinary one, even with the same id and address: all that is derived differs,
+/// and with another fixed code it differs again. So a fixed code buys no proof that is not marked, whatever is configured
+/// when it is submitted, and one that was replaced buys none at all.
 #[derive(Clone, Copy)]
 pub struct ChallengeRef<'a> {
     keys: &'a Keys,
@@ -64,7 +63,6 @@ pub struct ChallengeRef<'a> {
 
 impl<'a> ChallengeRef<'a> {
     /// The challenge `id` of `recipient` under `keys`.
-    #[must_use]
     pub const fn new(keys: &'a Keys, recipient: &'a Recipient, id: ChallengeId) -> Self {
         Self {
             keys,
@@ -75,26 +73,23 @@ impl<'a> ChallengeRef<'a> {
     }
 
     /// The same challenge for a test recipient, which has this code; or for any other recipient.
-    #[must_use]
     pub const fn with_test_code(self, test_code: Option<&'a Code>) -> Self {
         Self { test_code, ..self }
     }
 
-    /// The fixed code of a test recipient's challenge.
-    pub(crate) const fn test_code(self) -> Option<&'a Code> {
-        self.test_code
-    }
-
     /// The id alone.
-    #[must_use]
     pub const fn id(self) -> ChallengeId {
         self.id
     }
 
     /// The keys that it was opened under.
-    #[must_use]
     pub const fn keys(self) -> &'a Keys {
         self.keys
+    }
+
+    /// Whether another challenge is named under the same keys.
+    pub(crate) fn has_keys_of(self, other: Self) -> bool {
+        std::ptr::eq(self.keys, other.keys)
     }
 
     /// The name of the challenge's item. The recipient is part of it, so the same id with another address is another item.
@@ -102,23 +97,32 @@ impl<'a> ChallengeRef<'a> {
         self.mac(&self.keys.item_name, &[]).to_string()
     }
 
-    /// One of the endless 64-bit words from which the challenge's code is cut.
-    pub(crate) fn code_word(self, opened_at: i64, counter: u64) -> u64 {
-        let fields: [&[u8]; 2] = [&opened_at.to_be_bytes(), &counter.to_be_bytes()];
+    /// The code of a generation: an HMAC of recipient, challenge and generation, cut to `digits` without bias.
+    ///
+    /// A test recipient's code is not derived but the configured one. A derived code can be mailed again, although the table
+    /// holds nothing to recover it from. This is the keyed part of HOTP (RFC 4226).
+    pub fn code(self, generation: MailId, digits: u8) -> Code {
+        match self.test_code {
+            Some(code) => code.clone(),
+            None => Code::cut(|counter| self.code_word(generation, counter), digits),
+        }
+    }
+
+    /// One of the endless 64-bit words from which a code is cut.
+    fn code_word(self, generation: MailId, counter: u64) -> u64 {
+        let fields: [&[u8]; 2] = [generation.as_bytes(), &counter.to_be_bytes()];
         self.mac(&self.keys.code, &fields).first_word()
     }
 
-    /// An id for the proof of this challenge, opened at this time. No other proof ever has it: an id that an app uses again is
-    /// opened at another time.
-    #[must_use]
-    pub fn proof_id(self, opened_at: UtcDateTime) -> String {
-        let opened_at = opened_at.unix_timestamp().to_be_bytes();
-        self.mac(&self.keys.digest, &[&opened_at, b"proof"]).to_string()
+    /// The digest that the table stores, of the challenge's own code as of a guess at it.
+    pub fn digest(self, code: &Code) -> Digest {
+        Digest(self.mac(&self.keys.digest, &[code.as_str().as_bytes()]).to_string())
     }
 
-    /// The digest of some digits as a code of this challenge.
-    pub(crate) fn digest(self, digits: &str) -> Digest {
-        Digest(self.mac(&self.keys.digest, &[digits.as_bytes()]).to_string())
+    /// An id for the proof of a generation. No other proof ever has it.
+    pub fn proof_id(self, generation: MailId) -> String {
+        self.mac(&self.keys.digest, &[generation.as_bytes(), b"proof"])
+            .to_string()
     }
 
     /// Authenticates the challenge's name and more fields.
@@ -171,6 +175,14 @@ mod tests {
         ChallengeId::parse("7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e").expect("a UUID")
     }
 
+    fn mail(number: u8) -> MailId {
+        MailId::parse(&format!("0000000000004000800000000000000{number}")).expect("an id")
+    }
+
+    fn code(digits: &str) -> Code {
+        Code::parse(digits, 6).expect("a code")
+    }
+
     #[test]
     fn an_id_is_read_in_either_case_and_written_in_lower_case() {
         let id = ChallengeId::parse("7F4DF2A1-6F0B-4C1C-9A51-3A4A0C1B2D3E").expect("a UUID");
@@ -210,20 +222,33 @@ mod tests {
             ChallengeRef::new(&second, &kim, id()),
         );
         assert_ne!(one.item_name(), other.item_name());
-        assert_ne!(one.digest("123456"), other.digest("123456"));
-        assert_ne!(one.code_word(0, 0), other.code_word(0, 0));
+        assert_ne!(one.digest(&code("123456")), other.digest(&code("123456")));
+        assert_ne!(one.code_word(mail(1), 0), other.code_word(mail(1), 0));
     }
 
     #[test]
-    fn a_challenge_that_is_opened_again_has_another_proof() {
+    fn each_generation_has_a_code_and_a_proof_of_its_own() {
         let (keys, kim) = (keys(1), recipient("kim@example.com"));
         let challenge = ChallengeRef::new(&keys, &kim, id());
-        let (first, second) = (
-            UtcDateTime::UNIX_EPOCH,
-            UtcDateTime::UNIX_EPOCH + time::Duration::SECOND,
-        );
-        assert_eq!(challenge.proof_id(first), challenge.proof_id(first));
-        assert_ne!(challenge.proof_id(first), challenge.proof_id(second));
+        assert_eq!(challenge.code(mail(1), 6), challenge.code(mail(1), 6));
+        assert_ne!(challenge.code(mail(1), 6), challenge.code(mail(2), 6));
+        assert_eq!(challenge.proof_id(mail(1)), challenge.proof_id(mail(1)));
+        assert_ne!(challenge.proof_id(mail(1)), challenge.proof_id(mail(2)));
+    }
+
+    #[test]
+    fn a_test_recipients_code_is_the_same_in_each_generation_and_its_proof_is_not() {
+        let (keys, kim, fixed) = (keys(1), recipient("kim@example.com"), code("424242"));
+        let challenge = ChallengeRef::new(&keys, &kim, id()).with_test_code(Some(&fixed));
+        assert_eq!(challenge.code(mail(1), 6), fixed);
+        assert_eq!(challenge.code(mail(2), 6), fixed);
+        assert_ne!(challenge.proof_id(mail(1)), challenge.proof_id(mail(2)));
+    }
+
+    #[test]
+    fn a_drawn_id_is_another_each_time() {
+        let mut generator = rand::rngs::SysRng;
+        assert_ne!(ChallengeId::draw(&mut generator), ChallengeId::draw(&mut generator));
     }
 
     /// Pins what is derived. A change here breaks the codes that are live when it is deployed.
@@ -233,9 +258,9 @@ mod tests {
         let challenge = ChallengeRef::new(&keys, &kim, id());
         assert_eq!(challenge.item_name(), "wipI678N7MG-Ok9L9bVQsuNpAI623oYqSwaZJJOOVkw");
         assert_eq!(
-            challenge.digest("123456").as_str(),
+            challenge.digest(&code("123456")).as_str(),
             "XbhplUU-suU4GC6iRs4ayo7GUXl6FLN7MvQzteu0_44"
         );
-        assert_eq!(challenge.code_word(0, 0), 13_958_945_682_113_151_822);
+        assert_eq!(challenge.code_word(mail(1), 0), 3_878_724_414_810_064_590);
     }
 }

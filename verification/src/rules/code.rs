@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use time::{Duration, UtcDateTime};
-
-use crate::rules::challenge_id::{ChallengeRef, Digest};
+use time::Duration;
 
 /// How challenges and their codes are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,39 +16,14 @@ pub struct CodeRules {
 }
 
 /// The service accepts a chance of one in so many that somebody guesses a code of one address within a UTC day.
+/// (NIST SP 800-63B-4, 3.2.2, allows 100 guesses in a row: 1 in 10,000 with 6 digits.)
 const MIN_ODDS: u64 = 1_000;
 
-/// Codes would be too easy to guess.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{mails} emails a day (2 × MAILS_PER_DAY) × {guesses} guesses (MAX_GUESSES) against {codes} codes (CODE_DIGITS) \
-     is a chance of 1 in {}, and 1 in {MIN_ODDS} is allowed: raise CODE_DIGITS, or lower one of the others",
-    codes / (u64::from(*mails) * *guesses as u64)
-)]
-pub struct TooEasy {
-    mails: u32,
-    guesses: usize,
-    codes: u64,
-}
-
 impl CodeRules {
-    /// Checks the chance that somebody guesses a code of one address, when `mails` emails can be sent to it in a UTC day. Each
-    /// takes all guesses of a challenge.
-    ///
-    /// # Errors
-    ///
-    /// [`TooEasy`] above 1 in 1,000. (NIST SP 800-63B-4, 3.2.2, allows 100 guesses in a row: 1 in 10,000 with 6 digits.)
-    pub fn check_odds(&self, mails: u32) -> Result<(), TooEasy> {
-        let codes = 10_u64.pow(u32::from(self.digits));
-        let guesses = u64::from(mails) * self.max_guesses as u64;
-        if guesses * MIN_ODDS <= codes {
-            return Ok(());
-        }
-        Err(TooEasy {
-            mails,
-            guesses: self.max_guesses,
-            codes,
-        })
+    /// The most codes of one address that may be guessed at in a UTC day. At least one.
+    pub fn max_codes_a_day(&self) -> u32 {
+        let codes = 10_u64.pow(u32::from(self.digits)) / (MIN_ODDS * self.max_guesses.max(1) as u64);
+        u32::try_from(codes).unwrap_or(u32::MAX).max(1)
     }
 }
 
@@ -64,22 +37,11 @@ pub struct Code(String);
 pub struct WrongShape;
 
 impl Code {
-    /// Derives the code of a challenge: an HMAC of recipient, challenge and opening time, cut to `digits` without bias.
-    ///
-    /// A test recipient's code is not derived but the configured one.
-    ///
-    /// A derived code can be mailed again, although the table holds nothing to recover it from. This is the keyed part of
-    /// HOTP (RFC 4226), with rejection in place of its slightly biased modulo.
-    #[must_use]
-    pub fn derive(challenge: ChallengeRef, opened_at: UtcDateTime, digits: u8) -> Self {
-        if let Some(code) = challenge.test_code() {
-            return code.clone();
-        }
+    /// Cuts a code of `digits` from endless random words, numbered from 0. Words that would favour small codes are passed over.
+    pub(super) fn cut(word: impl Fn(u64) -> u64, digits: u8) -> Self {
         let codes = 10_u64.pow(u32::from(digits));
-        let opened_at = opened_at.unix_timestamp();
-        let number = (0..)
-            .find_map(|counter| reduce(challenge.code_word(opened_at, counter), codes))
-            .unwrap_or_default();
+        let number = (0..).find_map(|counter| reduce(word(counter), codes));
+        let number = number.unwrap_or_default();
         Self(format!("{number:0width$}", width = usize::from(digits)))
     }
 
@@ -107,14 +69,7 @@ impl Code {
         }
     }
 
-    /// The digest that the table stores, of the challenge's own code as of a guess at it.
-    #[must_use]
-    pub fn digest(&self, challenge: ChallengeRef) -> Digest {
-        challenge.digest(&self.0)
-    }
-
     /// The digits. Mail them; never log them.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -145,43 +100,39 @@ impl fmt::Debug for Code {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::LazyLock;
 
     use proptest::prelude::*;
 
     use super::*;
     use crate::keys::{Keys, MIN_SECRET_BYTES};
-    use crate::rules::challenge_id::ChallengeId;
+    use crate::rules::challenge_id::{ChallengeId, ChallengeRef};
+    use crate::rules::mail_id::MailId;
     use crate::rules::recipient::Recipient;
 
-    const OPENED_AT: i64 = 1_800_000_000;
-    // All that the type can hold: the years -9999 to 9999.
-    const FIRST_SECOND: i64 = UtcDateTime::MIN.unix_timestamp();
-    const LAST_SECOND: i64 = UtcDateTime::MAX.unix_timestamp();
+    /// The rules that the template gives by default.
+    pub(crate) const RULES: CodeRules = CodeRules {
+        digits: 6,
+        lifetime: Duration::minutes(10),
+        max_guesses: 5,
+    };
 
     static KEYS: LazyLock<Keys> =
         LazyLock::new(|| Keys::derive(&[1; MIN_SECRET_BYTES]).expect("a secret of the right length"));
 
-    fn derive(opened_at: i64, digits: u8) -> String {
+    fn derive(generation: u128, digits: u8) -> String {
         let recipient = Recipient::parse("kim@example.com").expect("a plain address");
         let id = ChallengeId::parse("7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e").expect("a UUID");
-        let opened_at = UtcDateTime::from_unix_timestamp(opened_at).expect("a time");
-        Code::derive(ChallengeRef::new(&KEYS, &recipient, id), opened_at, digits).0
-    }
-
-    #[test]
-    fn a_code_stays_the_same_for_its_challenge_and_changes_with_the_time_opened() {
-        assert_eq!(derive(OPENED_AT, 6), derive(OPENED_AT, 6));
-        let distinct: std::collections::HashSet<_> = (0..20).map(|later| derive(OPENED_AT + later, 6)).collect();
-        assert!(distinct.len() > 15);
+        let generation = MailId::parse(&format!("{generation:032x}")).expect("an id");
+        ChallengeRef::new(&KEYS, &recipient, id).code(generation, digits).0
     }
 
     #[test]
     fn a_code_has_its_length_whatever_its_leading_zeros() {
         for digits in 4..=10 {
-            for later in 0..200 {
-                let code = derive(OPENED_AT + later, digits);
+            for generation in 0..200 {
+                let code = derive(generation, digits);
                 assert_eq!(code.len(), usize::from(digits));
                 assert!(code.bytes().all(|byte| byte.is_ascii_digit()));
             }
@@ -193,15 +144,24 @@ mod tests {
     #[test]
     fn every_first_digit_is_as_likely_as_another() {
         let mut seen = [0.0_f64; 10];
-        for later in 0..10_000 {
-            let digit = derive(OPENED_AT + later, 6)
-                .bytes()
-                .next()
-                .map_or(0, |byte| byte - b'0');
+        for generation in 0..10_000 {
+            let digit = derive(generation, 6).bytes().next().map_or(0, |byte| byte - b'0');
             seen[usize::from(digit)] += 1.0;
         }
         let chi_squared: f64 = seen.iter().map(|count| (count - 1_000.0).powi(2) / 1_000.0).sum();
         assert!(chi_squared < 27.9, "{chi_squared}");
+    }
+
+    #[test]
+    fn the_codes_of_a_day_keep_the_odds_below_1_in_1000() {
+        for (digits, max_guesses, codes) in [(6, 5, 200), (4, 5, 2), (4, 10, 1), (5, 10, 10), (10, 1, 10_000_000)] {
+            let rules = CodeRules {
+                digits,
+                max_guesses,
+                ..RULES
+            };
+            assert_eq!(rules.max_codes_a_day(), codes);
+        }
     }
 
     #[test]
@@ -257,8 +217,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_derived_code_is_read_back(opened_at in FIRST_SECOND..=LAST_SECOND, digits in 4_u8..=10) {
-            let code = derive(opened_at, digits);
+        fn a_derived_code_is_read_back(generation in any::<u128>(), digits in 4_u8..=10) {
+            let code = derive(generation, digits);
             prop_assert_eq!(Code::parse(&code, digits).map(|parsed| parsed.0), Ok(code));
         }
 

@@ -11,10 +11,6 @@ pub enum Condition<T> {
 
 impl<T> Condition<T> {
     /// Reads what is stored as another type, whichever way the write ended.
-    ///
-    /// # Errors
-    ///
-    /// Those of `read`.
     pub fn try_map<U, E>(self, read: impl FnOnce(T) -> Result<U, E>) -> Result<Condition<U>, E> {
         Ok(match self {
             Self::Held(stored) => Condition::Held(read(stored)?),

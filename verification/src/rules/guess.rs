@@ -5,6 +5,7 @@ use time::{Duration, UtcDateTime};
 use crate::rules::challenge::Challenge;
 use crate::rules::challenge_id::Digest;
 use crate::rules::condition::Condition;
+use crate::rules::mail_id::MailId;
 
 /// How long after its redemption the right code may be submitted again, so that a lost response costs nobody their sign-up.
 pub const REPEATABLE_FOR: Duration = Duration::minutes(1);
@@ -16,8 +17,8 @@ pub enum Verdict {
     Right {
         /// When it was proven. A repeat gets the time of the first.
         verified_at: UtcDateTime,
-        /// When the challenge was opened.
-        opened_at: UtcDateTime,
+        /// The generation of the challenge that it answered.
+        generation: MailId,
     },
     /// The code is wrong.
     Wrong {
@@ -26,6 +27,8 @@ pub enum Verdict {
     },
     /// No challenge takes this guess: it is expired, unknown or used, or its guesses are gone.
     Gone,
+    /// The link is of an older generation. A newer email replaced it.
+    Replaced,
 }
 
 /// Judges a submitted code, whose digest is `guess`, by what the write of the guess found.
@@ -35,12 +38,11 @@ pub enum Verdict {
 /// code, repeated after the last guess, gets [`Verdict::Gone`].
 ///
 /// A code that is typed after the link was used gets the proof of the link.
-#[must_use]
 pub fn judge(guess: &Digest, written: &Condition<Challenge>, max_guesses: usize, now: UtcDateTime) -> Verdict {
     match written {
         Condition::Held(challenge) if challenge.code_digest.as_ref() == Some(guess) => Verdict::Right {
             verified_at: challenge.linked_at.unwrap_or(now),
-            opened_at: challenge.opened_at,
+            generation: challenge.generation,
         },
         Condition::Held(challenge) => Verdict::Wrong {
             guesses_left: max_guesses.saturating_sub(challenge.guesses.len()),
@@ -60,9 +62,9 @@ fn judge_repeat(challenge: &Challenge, is_right: bool, now: UtcDateTime) -> Verd
     match challenge.linked_at.or(challenge.last_guess_at) {
         Some(verified_at) if is_right && is_repeatable(verified_at) => Verdict::Right {
             verified_at,
-            opened_at: challenge.opened_at,
+            generation: challenge.generation,
         },
-        Some(_) if !is_right && now < challenge.expires_at && challenge.linked_at.is_none_or(is_repeatable) => {
+        Some(_) if !is_right && now < challenge.ends_at && challenge.linked_at.is_none_or(is_repeatable) => {
             Verdict::Wrong { guesses_left: 0 }
         }
         _ => Verdict::Gone,
@@ -74,7 +76,6 @@ fn judge_repeat(challenge: &Challenge, is_right: bool, now: UtcDateTime) -> Verd
 /// A link comes out of the email as it was sealed, so it is no guess. If its use were one, the challenge would be used up at
 /// once, and for [`REPEATABLE_FOR`] nobody would count what a stranger types who asked for somebody else's email and waits for
 /// their tap.
-#[must_use]
 pub fn judge_link(code: &Digest, written: &Condition<Challenge>, now: UtcDateTime) -> Verdict {
     let (challenge, used_at) = match written {
         Condition::Held(challenge) => (challenge, Some(now)),
@@ -85,13 +86,12 @@ pub fn judge_link(code: &Digest, written: &Condition<Challenge>, now: UtcDateTim
             (challenge, challenge.linked_at.or(typed_at))
         }
     };
-    match used_at {
-        Some(verified_at) if challenge.code_digest.as_ref() == Some(code) && now - verified_at <= REPEATABLE_FOR => {
-            Verdict::Right {
-                verified_at,
-                opened_at: challenge.opened_at,
-            }
-        }
+    match (&challenge.code_digest, used_at) {
+        (Some(own), _) if own != code => Verdict::Replaced,
+        (Some(_), Some(verified_at)) if now - verified_at <= REPEATABLE_FOR => Verdict::Right {
+            verified_at,
+            generation: challenge.generation,
+        },
         _ => Verdict::Gone,
     }
 }
@@ -99,14 +99,11 @@ pub fn judge_link(code: &Digest, written: &Condition<Challenge>, now: UtcDateTim
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::challenge::tests::challenge as opened;
 
     const NOW: UtcDateTime = UtcDateTime::UNIX_EPOCH;
     const SECOND: Duration = Duration::SECOND;
     const OPENED_AT: UtcDateTime = NOW.saturating_sub(Duration::seconds(100));
-    const RIGHT: Verdict = Verdict::Right {
-        verified_at: NOW,
-        opened_at: OPENED_AT,
-    };
     const MAX: usize = 5;
 
     fn digest(text: &str) -> Digest {
@@ -114,12 +111,17 @@ mod tests {
     }
 
     fn challenge(guesses: &[&str]) -> Challenge {
+        let last_guess_at = (!guesses.is_empty()).then_some(NOW);
         Challenge {
-            guesses: guesses.iter().map(|text| digest(text)).collect(),
-            last_guess: guesses.last().map(|text| digest(text)),
-            last_guess_at: (!guesses.is_empty()).then_some(NOW),
-            code_digest: Some(digest("right")),
-            ..Challenge::reserve(OPENED_AT, 600 * SECOND)
+            last_guess_at,
+            ..opened(OPENED_AT, guesses)
+        }
+    }
+
+    fn right() -> Verdict {
+        Verdict::Right {
+            verified_at: NOW,
+            generation: challenge(&[]).generation,
         }
     }
 
@@ -134,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_taken_guess_is_right_or_counts_down() {
-        assert_eq!(taken(&["right"]), RIGHT);
+        assert_eq!(taken(&["right"]), right());
         assert_eq!(taken(&["a"]), Verdict::Wrong { guesses_left: 4 });
         assert_eq!(taken(&["a", "b", "c", "d"]), Verdict::Wrong { guesses_left: 1 });
         assert_eq!(taken(&["a", "b", "c", "d", "e"]), Verdict::Wrong { guesses_left: 0 });
@@ -142,16 +144,16 @@ mod tests {
 
     #[test]
     fn the_right_code_is_repeatable_for_a_minute() {
-        assert_eq!(refused(&["a", "right"], "right", NOW + 60 * SECOND), RIGHT);
+        assert_eq!(refused(&["a", "right"], "right", NOW + 60 * SECOND), right());
         assert_eq!(refused(&["a", "right"], "right", NOW + 61 * SECOND), Verdict::Gone);
     }
 
     #[test]
     fn the_right_code_is_repeatable_although_the_challenge_expired_meanwhile() {
         let mut used = challenge(&["right"]);
-        used.expires_at = NOW + 1 * SECOND;
+        used.ends_at = NOW + 1 * SECOND;
         let repeat = judge(&digest("right"), &Condition::Failed(used), MAX, NOW + 2 * SECOND);
-        assert_eq!(repeat, RIGHT);
+        assert_eq!(repeat, right());
     }
 
     #[test]
@@ -183,5 +185,41 @@ mod tests {
     #[test]
     fn an_expired_challenge_is_gone() {
         assert_eq!(refused(&[], "right", NOW + 600 * SECOND), Verdict::Gone);
+    }
+
+    #[test]
+    fn a_link_is_right_once_and_repeatable_for_a_minute() {
+        let used = Challenge {
+            linked_at: Some(NOW),
+            ..challenge(&[])
+        };
+        let judged = |written: &Condition<Challenge>, now| judge_link(&digest("right"), written, now);
+        assert_eq!(judged(&Condition::Held(used.clone()), NOW), right());
+        assert_eq!(judged(&Condition::Failed(used.clone()), NOW + 60 * SECOND), right());
+        assert_eq!(judged(&Condition::Failed(used), NOW + 61 * SECOND), Verdict::Gone);
+        assert_eq!(
+            judged(&Condition::Failed(challenge(&["a", "right"])), NOW),
+            right(),
+            "typed before"
+        );
+        assert_eq!(
+            judged(&Condition::Failed(challenge(&[])), NOW + 600 * SECOND),
+            Verdict::Gone,
+            "expired"
+        );
+    }
+
+    #[test]
+    fn a_link_of_an_older_generation_was_replaced() {
+        let newer = Condition::Failed(challenge(&["a"]));
+        assert_eq!(judge_link(&digest("older"), &newer, NOW), Verdict::Replaced);
+        let refused = Challenge {
+            code_digest: None,
+            ..challenge(&[])
+        };
+        assert_eq!(
+            judge_link(&digest("older"), &Condition::Failed(refused), NOW),
+            Verdict::Gone
+        );
     }
 }

@@ -1,184 +1,261 @@
-//! How many emails and requests there may be.
+//! How many emails there may be, and when the next one may follow.
 
 use time::{Duration, UtcDateTime};
 
-use crate::rules::repeat::SendRecord;
+use crate::rules::code::CodeRules;
 
-/// The limits on requests for codes.
+/// What the clocks of two instances may differ by, and a little more. An email may follow so much before the pause is over, so
+/// that whoever waits for `resend_in` is not refused.
+pub const CLOCK_SLACK: Duration = Duration::seconds(5);
+/// How many emails of a mailbox's UTC day SES may leave unconfirmed before each next one has to wait.
+pub const MAX_UNCONFIRMED: u32 = 10;
+/// How long an email holds the mailbox once that many are unconfirmed: longer than a function can wait for SES.
+pub const HOLD: Duration = Duration::seconds(30);
+/// The same once SES did not confirm it either.
+pub const UNCONFIRMED_HOLD: Duration = Duration::minutes(15);
+
+/// The limits on emails.
 ///
-/// They count failures, not people: a right code gives its request back to the source that made it. And they bind those who
+/// They count failures, not people: a right code gives its emails back to the sources that caused them. And they bind those who
 /// cause emails, not those who are sent them: one source can use up only a part of what a mailbox takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Emails into one mailbox in one UTC day. The first email of a source that has sent it none that day may go up to twice
-    /// as many, so that others cannot use up what a person needs.
+    /// Emails into one mailbox in one UTC day.
     pub mails_per_day: u32,
+    /// The same for the first email of a source that has sent it none that day, so that others cannot use up what a person
+    /// needs.
+    pub first_mails_per_day: u32,
     /// Emails from one source into one mailbox in one UTC day.
     pub mails_per_source: u32,
     /// The pause between two emails from one source into one mailbox, and between two of one challenge.
     pub resend_pause: Duration,
-    /// Requests of one source in one UTC hour that no verification followed; 0 turns the limit off.
-    pub requests_per_hour: u32,
-    /// The same in one UTC day.
-    pub requests_per_day: u32,
+    /// Emails of one source in one UTC day that no verification followed. None if sources are not limited.
+    pub unverified_per_source: Option<u32>,
+    /// Whether emails that SES did not confirm stay charged, because the odds leave no room for emails besides.
+    pub unconfirmed_stay_charged: bool,
 }
 
-/// What a source has used up.
+/// What a mailbox was sent on a UTC day, as its item describes it to one source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SourceCount {
-    /// Requests of the UTC day.
-    pub today: u32,
-    /// Requests of the UTC hour.
-    pub this_hour: u32,
+pub struct MailboxDay {
+    /// Emails of everybody.
+    pub mails: u32,
+    /// Emails of the source.
+    pub mails_of_source: u32,
+    /// When the newest of these was charged. None if SES did not confirm it.
+    pub last_of_source: Option<UtcDateTime>,
+    /// Emails that SES did not confirm.
+    pub unconfirmed: u32,
+    /// Until when an email holds the mailbox, once too many are unconfirmed.
+    pub hold_until: Option<UtcDateTime>,
+}
+
+/// Why a request is refused. A 429 says how long, the log says which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The limit: `pause`, `source-and-mailbox`, `mailbox`, `unconfirmed` or `source`.
+    pub limit: &'static str,
+    /// The time until a request may succeed.
+    pub retry_after: Duration,
 }
 
 impl Limits {
-    /// Whether requests of a source are counted at all.
-    #[must_use]
-    pub const fn counts_sources(&self) -> bool {
-        self.requests_per_hour > 0 || self.requests_per_day > 0
-    }
-
-    /// The requests of an hour, as a bound that is never reached if there is none.
-    #[must_use]
-    pub const fn max_requests_per_hour(&self) -> u32 {
-        bound(self.requests_per_hour)
-    }
-
-    /// The requests of a day, as a bound that is never reached if there is none.
-    #[must_use]
-    pub const fn max_requests_per_day(&self) -> u32 {
-        bound(self.requests_per_day)
-    }
-
-    /// The time until a source that has used up this much may ask again.
-    #[must_use]
-    pub fn source_retry_after(&self, count: SourceCount, now: UtcDateTime) -> Duration {
-        if count.today >= self.max_requests_per_day() {
-            Self::until_tomorrow(now)
-        } else {
-            time_left_of(Duration::HOUR, now)
+    /// The limits as they are configured. `unverified_per_source` is 0 if sources are not limited.
+    pub const fn new(
+        mails_per_day: u32,
+        mails_per_source: u32,
+        resend_pause: Duration,
+        unverified_per_source: u32,
+    ) -> Self {
+        Self {
+            mails_per_day,
+            first_mails_per_day: 2 * mails_per_day,
+            mails_per_source,
+            resend_pause,
+            unverified_per_source: if unverified_per_source == 0 {
+                None
+            } else {
+                Some(unverified_per_source)
+            },
+            unconfirmed_stay_charged: false,
         }
     }
 
-    /// The most emails that can reach one mailbox in a UTC day, by any number of sources.
-    #[must_use]
-    pub const fn max_mails(&self) -> u32 {
-        2 * self.mails_per_day
-    }
-
-    /// The most emails that can reach a mailbox from one source in a UTC day. Above [`Self::mails_per_source`] are only those that
-    /// SES did not confirm.
-    #[must_use]
-    pub const fn max_mails_of_source(&self) -> u32 {
-        2 * self.mails_per_source
-    }
-
-    /// The number of emails up to which a mailbox takes one more from a source. `record` is what that source has sent it, with
-    /// this one.
-    #[must_use]
-    pub const fn mailbox_cap(&self, record: &SendRecord) -> u32 {
-        if record.mails_today <= 1 {
-            self.max_mails()
-        } else {
-            self.mails_per_day
+    /// The same, lowered where the codes of a UTC day would be so many that one could be guessed ([`CodeRules::max_codes_a_day`]). Unconfirmed
+    /// emails have codes as well. They stay charged if the odds do not leave room for all that a sick SES can bring in a day: twice
+    /// the emails of a mailbox (those on their way when the last free one is noted, and those that count), the free ones, and
+    /// one each quarter of an hour.
+    pub fn within_odds(self, rules: CodeRules) -> Self {
+        let codes = rules.max_codes_a_day();
+        let first_mails_per_day = codes.min(self.first_mails_per_day);
+        let slots = Duration::DAY.whole_minutes() / UNCONFIRMED_HOLD.whole_minutes();
+        let on_a_sick_day = u64::from(2 * first_mails_per_day + MAX_UNCONFIRMED - 1) + slots.unsigned_abs();
+        Self {
+            // Half of them, but a second one as well, for a person whose first did not arrive.
+            mails_per_day: self
+                .mails_per_day
+                .min(first_mails_per_day.div_ceil(2).max(2))
+                .min(first_mails_per_day),
+            first_mails_per_day,
+            unconfirmed_stay_charged: on_a_sick_day > u64::from(codes),
+            ..self
         }
     }
 
-    /// The time until the source may cause another email into the mailbox, zero if it may at once.
-    #[must_use]
-    pub fn resend_in(&self, record: &SendRecord, now: UtcDateTime) -> Duration {
-        let last_mail = record.last_mail.as_ref();
-        let pause_left = last_mail.map_or(Duration::ZERO, |mail| self.pause_left(mail.sent_at, now));
-        if record.mails_today >= self.mails_per_source || record.sends_today >= self.max_mails_of_source() {
-            pause_left.max(Self::until_tomorrow(now))
-        } else {
-            pause_left
-        }
+    /// An email sent up to this time needs no pause any more at `now`.
+    pub fn pause_over(&self, now: UtcDateTime) -> UtcDateTime {
+        now - self.resend_pause + CLOCK_SLACK
     }
 
     /// What is left at `now` of the pause after an email at `sent_at`.
-    #[must_use]
     pub fn pause_left(&self, sent_at: UtcDateTime, now: UtcDateTime) -> Duration {
-        (sent_at + self.resend_pause - now).max(Duration::ZERO)
+        (sent_at + self.resend_pause - now).clamp(Duration::ZERO, self.resend_pause)
     }
 
-    /// The time until the counts of the UTC day start again.
-    #[must_use]
-    pub fn until_tomorrow(now: UtcDateTime) -> Duration {
-        time_left_of(Duration::DAY, now)
+    /// Why a mailbox in this state takes no email of the source at `now`: the limit that lasts longest.
+    pub fn mailbox_refusal(&self, day: MailboxDay, now: UtcDateTime) -> Refusal {
+        let cap = if day.mails_of_source == 0 {
+            self.first_mails_per_day
+        } else {
+            self.mails_per_day
+        };
+        if day.mails_of_source >= self.mails_per_source {
+            Refusal::until_tomorrow("source-and-mailbox", now)
+        } else if day.mails >= cap {
+            Refusal::until_tomorrow("mailbox", now)
+        } else {
+            let last = day.last_of_source.filter(|sent_at| *sent_at > self.pause_over(now));
+            let pause = last.map_or(Duration::ZERO, |sent_at| self.pause_left(sent_at, now));
+            let held_until = day.hold_until.filter(|_| day.unconfirmed >= MAX_UNCONFIRMED);
+            let hold = held_until.map_or(Duration::ZERO, |until| until - now);
+            // A clock that is behind another may see no time left.
+            let (limit, left) = if hold > pause {
+                ("unconfirmed", hold)
+            } else {
+                ("pause", pause)
+            };
+            Refusal {
+                limit,
+                retry_after: left.max(Duration::SECOND),
+            }
+        }
     }
 }
 
-/// A limit as a bound; 0 turns it off.
-const fn bound(limit: u32) -> u32 {
-    if limit == 0 { u32::MAX } else { limit }
-}
-
-/// What is left of the current window. Windows are `length` long and begin at multiples of it.
-fn time_left_of(length: Duration, now: UtcDateTime) -> Duration {
-    let elapsed = now.unix_timestamp().rem_euclid(length.whole_seconds());
-    length - Duration::seconds(elapsed)
+impl Refusal {
+    /// A limit that starts anew with the next UTC day.
+    pub fn until_tomorrow(limit: &'static str, now: UtcDateTime) -> Self {
+        let elapsed = now.unix_timestamp().rem_euclid(Duration::DAY.whole_seconds());
+        let retry_after = Duration::DAY - Duration::seconds(elapsed);
+        Self { limit, retry_after }
+    }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::rules::charge::ChargeId;
-    use crate::rules::repeat::LastMail;
+    use crate::rules::code::tests::RULES;
 
     const SECOND: Duration = Duration::SECOND;
-    const LIMITS: Limits = Limits {
-        mails_per_day: 10,
-        mails_per_source: 4,
-        resend_pause: Duration::minutes(1),
-        requests_per_hour: 100,
-        requests_per_day: 200,
-    };
+    /// The limits that the template gives by default.
+    pub(crate) const LIMITS: Limits = Limits::new(10, 4, Duration::minutes(1), 200);
 
     /// Ten minutes before midnight UTC.
     fn now() -> UtcDateTime {
         UtcDateTime::UNIX_EPOCH + 20_000 * Duration::DAY - 600 * SECOND
     }
 
-    /// What is known after `mails_today` emails, the last of them at [`now`].
-    fn record(mails_today: u32) -> SendRecord {
-        let last_mail = LastMail {
-            sent_at: now(),
-            charge: ChargeId::draw(&mut rand::rngs::SysRng).expect("randomness"),
-            asked_for: None,
+    fn refusal(day: MailboxDay) -> (&'static str, i64) {
+        let refusal = LIMITS.mailbox_refusal(day, now());
+        (refusal.limit, refusal.retry_after.whole_seconds())
+    }
+
+    #[test]
+    fn a_refusal_names_the_limit_that_lasts_longest() {
+        let last_of_source = Some(now() - 50 * SECOND);
+        let first = MailboxDay {
+            mails: 1,
+            mails_of_source: 1,
+            last_of_source,
+            ..MailboxDay::default()
         };
-        SendRecord {
-            mails_today,
-            sends_today: mails_today,
-            last_mail: Some(last_mail),
+        assert_eq!(refusal(first), ("pause", 10));
+        assert_eq!(
+            refusal(MailboxDay {
+                mails_of_source: 4,
+                ..first
+            }),
+            ("source-and-mailbox", 600)
+        );
+        assert_eq!(refusal(MailboxDay { mails: 10, ..first }), ("mailbox", 600));
+        let hold_until = Some(now() + 900 * SECOND);
+        let held = MailboxDay {
+            unconfirmed: 10,
+            hold_until,
+            ..first
+        };
+        assert_eq!(refusal(held), ("unconfirmed", 900));
+        assert_eq!(refusal(MailboxDay { unconfirmed: 9, ..held }), ("pause", 10));
+        let full = MailboxDay {
+            mails: 20,
+            ..MailboxDay::default()
+        };
+        assert_eq!(refusal(full), ("mailbox", 600));
+        let ahead = MailboxDay {
+            last_of_source: Some(now() + 2 * SECOND),
+            ..first
+        };
+        assert_eq!(refusal(ahead), ("pause", 60), "charged by a clock that is ahead");
+    }
+
+    /// Every combination that the template takes, on a day when SES confirms everything and on one when it confirms nothing.
+    #[test]
+    fn no_combination_of_parameters_brings_odds_above_1_in_1000() {
+        for digits in 4..=10 {
+            for max_guesses in 1..=10 {
+                for mails_per_day in 1..=100 {
+                    let rules = CodeRules {
+                        digits,
+                        max_guesses,
+                        ..RULES
+                    };
+                    let configured = Limits::new(mails_per_day, 4, LIMITS.resend_pause, 200);
+                    let limits = configured.within_odds(rules);
+                    let (first, any) = (limits.first_mails_per_day, limits.mails_per_day);
+                    let codes = if limits.unconfirmed_stay_charged {
+                        first
+                    } else {
+                        2 * first + 9 + 96
+                    };
+                    let guesses = u64::from(codes) * max_guesses as u64;
+                    let what = format!("{digits} digits, {max_guesses} guesses, {mails_per_day} mails: {limits:?}");
+                    assert!(guesses * 1_000 <= 10_u64.pow(u32::from(digits)), "{what}");
+                    assert!(
+                        1 <= any && any <= first && any <= mails_per_day && first <= 2 * mails_per_day,
+                        "{what}"
+                    );
+                }
+            }
         }
     }
 
     #[test]
-    fn the_next_mail_waits_for_the_pause_or_for_tomorrow() {
-        let resend_in = |record: &SendRecord, now| LIMITS.resend_in(record, now).whole_seconds();
-        assert_eq!(resend_in(&record(1), now()), 60);
-        assert_eq!(resend_in(&record(1), now() + 59 * SECOND), 1);
-        assert_eq!(resend_in(&record(1), now() + 60 * SECOND), 0);
-        assert_eq!(resend_in(&record(4), now()), 600);
-        assert_eq!(resend_in(&SendRecord::default(), now()), 0);
-    }
-
-    #[test]
-    fn only_the_first_mail_of_a_source_may_go_beyond_the_cap_of_a_mailbox() {
-        assert_eq!(LIMITS.mailbox_cap(&record(1)), 20);
-        assert_eq!(LIMITS.mailbox_cap(&record(2)), 10);
-    }
-
-    #[test]
-    fn a_source_waits_for_the_next_hour_or_for_tomorrow() {
-        let retry_after = |today, this_hour, now| {
-            let count = SourceCount { today, this_hour };
-            LIMITS.source_retry_after(count, now).whole_seconds()
-        };
-        assert_eq!(retry_after(100, 100, now()), 600);
-        assert_eq!(retry_after(100, 100, now() + 600 * SECOND), 3_600);
-        assert_eq!(retry_after(200, 0, now() + 600 * SECOND), 24 * 3_600);
+    fn the_defaults_are_not_lowered_and_four_digits_leave_two_mails_a_day() {
+        assert_eq!(LIMITS.within_odds(RULES), LIMITS);
+        let short = LIMITS.within_odds(CodeRules { digits: 4, ..RULES });
+        assert_eq!((short.mails_per_day, short.first_mails_per_day), (2, 2));
+        assert!(short.unconfirmed_stay_charged);
+        let shorter = LIMITS.within_odds(CodeRules {
+            digits: 4,
+            max_guesses: 10,
+            ..RULES
+        });
+        assert_eq!((shorter.mails_per_day, shorter.first_mails_per_day), (1, 1));
+        let five = LIMITS.within_odds(CodeRules {
+            digits: 5,
+            max_guesses: 10,
+            ..RULES
+        });
+        assert_eq!((five.mails_per_day, five.first_mails_per_day), (5, 10));
     }
 }

@@ -10,9 +10,8 @@ use crate::keys::seal_key::NotSealed;
 use crate::locale::Locale;
 use crate::rules::api_url::ApiUrl;
 use crate::rules::challenge_id::ChallengeId;
-use crate::rules::charge::ChargeId;
 use crate::rules::code::Code;
-use crate::rules::guess::REPEATABLE_FOR;
+use crate::rules::mail_id::MailId;
 use crate::rules::recipient::Recipient;
 
 /// The path of the page behind the link, below the URL of the API.
@@ -39,7 +38,7 @@ pub struct Link {
     pub challenge_id: ChallengeId,
     /// Its code.
     pub code: Code,
-    /// When the challenge expires.
+    /// When the code expires.
     pub expires_at: UtcDateTime,
     /// The language of the email, and so of the page. None if the service has it no more.
     pub locale: Option<Locale>,
@@ -65,10 +64,6 @@ pub enum LinkError {
 
 impl LinkTarget {
     /// The URL that a link begins with, in an email for which a request came to `domain`. None where emails carry no link.
-    ///
-    /// # Errors
-    ///
-    /// [`LinkError::NoDomain`] when the URL of the API is not known.
     pub fn url(&self, api_url: &ApiUrl, domain: Option<&str>) -> Result<Option<String>, LinkError> {
         match self {
             Self::Off => Ok(None),
@@ -82,13 +77,8 @@ impl LinkTarget {
 }
 
 impl Link {
-    /// The link's parameter. `charge` is the charge for the email: no other email has it, so the nonce is made of it. Not as it
-    /// is, for it may be the challenge's id as well.
-    ///
-    /// # Errors
-    ///
-    /// [`LinkError`], of which none is known to happen.
-    pub fn seal(&self, keys: &Keys, charge: ChargeId) -> Result<String, LinkError> {
+    /// The link's parameter, in the email `mail`. No other email has that id, so the nonce is derived from it.
+    pub fn seal(&self, keys: &Keys, mail: MailId) -> Result<String, LinkError> {
         let plaintext = Plaintext(
             self.recipient.as_str().into(),
             self.challenge_id.to_string().into(),
@@ -97,12 +87,11 @@ impl Link {
             self.locale.map_or("", Locale::tag).into(),
         );
         let plaintext = serde_json::to_vec(&plaintext)?;
-        let nonce = keys.digest.mac(&[charge.as_uuid().as_bytes(), b"link"]).first_chunk();
+        let nonce = keys.digest.mac(&[mail.as_bytes(), b"link"]).first_chunk();
         Ok(keys.link.seal(nonce, &plaintext)?)
     }
 
     /// Opens a parameter. None unless it was sealed under these keys, and nobody changed it.
-    #[must_use]
     pub fn open(keys: &Keys, sealed: &str) -> Option<Self> {
         let plaintext = keys.link.open(sealed)?;
         let Plaintext(recipient, challenge_id, code, expires_at, tag) = serde_json::from_slice(&plaintext).ok()?;
@@ -116,15 +105,8 @@ impl Link {
         })
     }
 
-    /// Whether its challenge has expired at `now`.
-    #[must_use]
+    /// Whether its code has expired at `now`.
     pub fn is_expired(&self, now: UtcDateTime) -> bool {
         now >= self.expires_at
-    }
-
-    /// Whether it ended so long ago that not even a repeat is accepted.
-    #[must_use]
-    pub fn is_forgotten(&self, now: UtcDateTime) -> bool {
-        now > self.expires_at + REPEATABLE_FOR
     }
 }

@@ -17,7 +17,6 @@ pub struct Mailbox(String);
 
 impl Mailbox {
     /// The mailbox of a recipient.
-    #[must_use]
     pub fn of(recipient: &Recipient) -> Self {
         let (local, domain) = recipient.as_str().rsplit_once('@').unwrap_or_default();
         let untagged = match local.split_once('+') {

@@ -59,10 +59,6 @@ impl Proof {
     ///
     /// The signature is deterministic, so the same arguments make the same token, byte for byte. The proof can be returned
     /// again although nobody keeps it.
-    ///
-    /// # Errors
-    ///
-    /// [`SigningError`] when the claims cannot be written.
     pub fn sign(
         key: &ProofKey,
         rules: &ProofRules,

@@ -55,13 +55,11 @@ impl Recipient {
     }
 
     /// The address as text. Mail it or return it to its owner; never log it.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// The address with its local part hidden but for the first character. For a page that its owner sees.
-    #[must_use]
     pub fn masked(&self) -> String {
         let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
         let first = local.chars().next().filter(|_| local.len() > 1);

@@ -10,7 +10,6 @@ pub struct Source(IpAddr);
 
 impl Source {
     /// Reads `requestContext.http.sourceIp`, which API Gateway sets. Never give it a header, which the caller sets.
-    #[must_use]
     pub fn parse(source_ip: &str) -> Option<Self> {
         // With mutual TLS, API Gateway appends the caller's port (aws-powertools/powertools-lambda-python#7288).
         let with_port = || source_ip.parse::<SocketAddr>().map(|address| address.ip());

@@ -66,7 +66,6 @@ pub enum NoTestRecipients {
 impl TestRecipients {
     /// Reads the settings when a function starts, and says in the log what comes of them. If they are wrong or over, there are no
     /// test recipients, and the function runs without them.
-    #[must_use]
     pub fn start(settings: &TestSettings, digits: u8, now: UtcDateTime) -> Option<Self> {
         let read = Self::read(settings, digits, now);
         match &read {
@@ -78,10 +77,6 @@ impl TestRecipients {
     }
 
     /// Reads the settings as they stand at `now`, for codes of `digits` digits. None if all are empty.
-    ///
-    /// # Errors
-    ///
-    /// [`NoTestRecipients`] for anything else.
     pub fn read(settings: &TestSettings, digits: u8, now: UtcDateTime) -> Result<Option<Self>, NoTestRecipients> {
         let TestSettings { who, code, until } = settings;
         let [who, code, until] = [who, code, until].map(String::as_str);
@@ -113,7 +108,6 @@ impl TestRecipients {
     }
 
     /// The fixed code of a recipient, if it is a test recipient at `now`.
-    #[must_use]
     pub fn code(&self, recipient: &Recipient, now: UtcDateTime) -> Option<&Code> {
         let is_meant = match &self.who {
             Who::Address(address) => address == recipient,

@@ -1,13 +1,14 @@
 //! Values of attributes, read and written. Times are epoch seconds, as TTL wants them.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use time::UtcDateTime;
 
 use super::TableError;
-use crate::rules::challenge_id::{ChallengeId, Digest};
-use crate::rules::charge::ChargeId;
+use crate::rules::challenge_id::Digest;
+use crate::rules::mail_id::MailId;
 
 /// An item by its attributes.
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -24,7 +25,7 @@ pub(super) fn time(value: UtcDateTime) -> AttributeValue {
     number(&value.unix_timestamp())
 }
 
-pub(super) fn read_number<N: std::str::FromStr>(item: &Item, attribute: &str) -> Option<N> {
+pub(super) fn read_number<N: FromStr>(item: &Item, attribute: &str) -> Option<N> {
     item.get(attribute)?.as_n().ok()?.parse().ok()
 }
 
@@ -33,22 +34,14 @@ pub(super) fn read_time(item: &Item, attribute: &str) -> Option<UtcDateTime> {
 }
 
 pub(super) fn read_digest(item: &Item, attribute: &str) -> Option<Digest> {
-    read_text(item, attribute).cloned().map(Digest::from_item)
+    item.get(attribute)?.as_s().ok().cloned().map(Digest::from_item)
 }
 
-pub(super) fn read_challenge_id(item: &Item, attribute: &str) -> Option<ChallengeId> {
-    ChallengeId::parse(read_text(item, attribute)?).ok()
-}
-
-pub(super) fn read_charge_id(item: &Item, attribute: &str) -> Option<ChargeId> {
-    ChargeId::parse(read_text(item, attribute)?)
+pub(super) fn read_mail_id(item: &Item, attribute: &str) -> Option<MailId> {
+    MailId::parse(item.get(attribute)?.as_s().ok()?)
 }
 
 /// The value of an attribute that every such item has.
 pub(super) fn required<T>(value: Option<T>, attribute: &'static str) -> Result<T, TableError> {
     value.ok_or(TableError::Unreadable(attribute))
-}
-
-pub(super) fn read_text<'a>(item: &'a Item, attribute: &str) -> Option<&'a String> {
-    item.get(attribute)?.as_s().ok()
 }

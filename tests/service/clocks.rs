@@ -1,0 +1,89 @@
+//! Instances whose clocks differ by up to two seconds.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::harness::event::event;
+use crate::harness::response::Response;
+use crate::harness::service::{KIM, OWN_ID, Service};
+
+const SKEWS: [i64; 3] = [-2, 0, 2];
+
+async fn ask(service: &Service, skew: i64) -> Response {
+    ask_for(service, skew, json!({ "email": KIM, "challenge_id": OWN_ID })).await
+}
+
+/// The response of an instance whose clock is off by so many seconds.
+async fn ask_for(service: &Service, skew: i64, body: Value) -> Response {
+    let instance = service.start_request_code(skew).await;
+    let event = event("/request-code", body.to_string().as_bytes());
+    service.request_code_by(&instance, &event).await
+}
+
+#[tokio::test]
+async fn promise_6_a_double_tap_at_two_instances_names_the_challenge_that_is_mailed() {
+    for first in SKEWS {
+        for second in SKEWS {
+            let service = Arc::new(Service::start().await);
+            let taps = [first, second].map(|skew| {
+                let service = Arc::clone(&service);
+                tokio::spawn(async move { ask(&service, skew).await })
+            });
+            for tap in taps {
+                let response = tap.await.expect("a response");
+                assert_eq!((response.status, response.challenge_id().as_str()), (202, OWN_ID));
+            }
+            assert_eq!(service.ses.calls(), 1);
+            let code = service.ses.newest_mail().code();
+            assert_eq!(service.verify_code(OWN_ID, &code).await.status, 200, "{first} {second}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn promise_6_a_request_after_resend_in_mails_whichever_instance_it_reaches() {
+    for first in SKEWS {
+        for second in SKEWS {
+            let service = Service::start().await;
+            let resend_in = ask(&service, first).await.body["resend_in"].as_i64().expect("a time");
+            service.wait(resend_in);
+            assert_eq!(
+                (ask(&service, second).await.status, service.ses.calls()),
+                (202, 2),
+                "{first} {second}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn promise_6_a_retry_after_the_time_that_a_429_named_mails() {
+    for first in SKEWS {
+        for second in SKEWS {
+            for third in SKEWS {
+                let service = Service::start().await;
+                ask(&service, first).await;
+                service.wait(3);
+                let other = json!({ "email": "kim+other@example.com" });
+                let refused = ask_for(&service, second, other.clone()).await;
+                assert_eq!(refused.problem(), "429 too-many-requests");
+                service.wait(refused.body["retry_after"].as_i64().expect("a time"));
+                let mailed = ask_for(&service, third, other).await;
+                assert_eq!(mailed.status, 202, "{first} {second} {third}: {}", mailed.text);
+            }
+        }
+    }
+}
+
+/// A limit of the day may follow `resend_in`. Then the response names it.
+#[tokio::test]
+async fn promise_6_a_days_limit_after_resend_in_is_named() {
+    let service = Service::start().await;
+    for _ in 0..4 {
+        assert_eq!(ask(&service, 0).await.body["resend_in"], 60);
+        service.wait(60);
+    }
+    let refused = ask(&service, 0).await;
+    assert_eq!(refused.body["retry_after"], 12 * 3_600 - 4 * 60);
+}

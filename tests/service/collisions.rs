@@ -1,0 +1,152 @@
+//! Writes that collide with a transaction on the same item, are throttled, or meet their own earlier try.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::harness::response::Response;
+use crate::harness::service::{KIM, OWN_ID, Service};
+use crate::harness::ses::Mood;
+use crate::harness::world::fault::{Fault, Reason};
+
+/// The longest that a function may run.
+const IN_TIME: Duration = Duration::from_secs(25);
+
+async fn ask(service: &Service) -> Response {
+    service
+        .request_code(json!({ "email": KIM, "challenge_id": OWN_ID }))
+        .await
+}
+
+fn faults() -> Vec<Fault> {
+    let collided = |parts: &'static [usize]| Fault::Collided(parts);
+    let throttled = Fault::Canceled(vec![Reason::None, Reason::Throttled, Reason::None]);
+    let parts: [&[usize]; 5] = [&[0], &[1], &[2], &[1, 2], &[0, 1, 2]];
+    parts
+        .into_iter()
+        .map(collided)
+        .chain([Fault::InProgress, Fault::Throttled, throttled])
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_charge_that_collides_a_few_times_is_made_once() {
+    for fault in faults() {
+        let service = Service::start().await;
+        service.script.after(0, 3, "TransactWriteItems", fault.clone());
+        assert_eq!(ask(&service).await.status, 202, "{fault:?}");
+        assert_eq!(service.count("mailbox/", "mails").await, 1, "{fault:?}");
+        assert_eq!(service.count("source/", "unverified").await, 1, "{fault:?}");
+        assert_eq!(service.ses.calls(), 1, "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_charge_that_collides_for_ever_ends_in_time_and_charges_nobody() {
+    for fault in faults() {
+        let service = Service::start().await;
+        let started = tokio::time::Instant::now();
+        service.script.always("TransactWriteItems", fault.clone());
+        assert_eq!(ask(&service).await.problem(), "500 internal-error", "{fault:?}");
+        assert!(started.elapsed() < IN_TIME, "{fault:?}: {:?}", started.elapsed());
+        assert_eq!((service.items().await.len(), service.ses.calls()), (0, 0), "{fault:?}");
+        service.script.forget("TransactWriteItems");
+        assert_eq!(ask(&service).await.status, 202, "{fault:?}");
+    }
+}
+
+/// A flood of refused requests on somebody's mailbox must not multiply itself.
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_refuses_is_final_even_beside_a_collision() {
+    let service = Service::start().await;
+    service.request_code(json!({ "email": KIM })).await;
+    for reasons in [
+        vec![Reason::None, Reason::ConditionFailed, Reason::Collided],
+        vec![Reason::None, Reason::ConditionFailed, Reason::None],
+    ] {
+        service.traffic.forget();
+        service.script.once("TransactWriteItems", Fault::Canceled(reasons));
+        assert_eq!(ask(&service).await.problem(), "429 too-many-requests");
+        assert_eq!(service.traffic.calls(), 1);
+    }
+}
+
+/// Only the challenge tells a repeat from a request that a limit refuses.
+#[tokio::test(start_paused = true)]
+async fn while_the_challenge_collides_no_limit_refuses() {
+    let service = Service::start().await;
+    ask(&service).await;
+    service.traffic.forget();
+    let reasons = vec![Reason::Collided, Reason::ConditionFailed, Reason::None];
+    service.script.once("TransactWriteItems", Fault::Canceled(reasons));
+    assert_eq!(ask(&service).await.status, 202, "a repeat");
+    assert_eq!((service.traffic.calls(), service.ses.calls()), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_settlement_that_collides_a_few_times_is_made_once() {
+    for fault in faults() {
+        let service = Service::start().await;
+        service
+            .ses
+            .set_mood(Mood::Refusing(429, "TooManyRequestsException", "not now"));
+        service.script.after(1, 3, "TransactWriteItems", fault.clone());
+        assert_eq!(ask(&service).await.problem(), "503 mail-unavailable", "{fault:?}");
+        assert_eq!(service.count("mailbox/", "mails").await, 0, "{fault:?}");
+        assert_eq!(service.count("source/", "unverified").await, 0, "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_settlement_that_collides_for_ever_ends_in_time() {
+    let service = Service::start().await;
+    let started = tokio::time::Instant::now();
+    service.ses.set_mood(Mood::Slow(Duration::from_secs(8)));
+    service
+        .script
+        .after(1, usize::MAX, "TransactWriteItems", Fault::Collided(&[1]));
+    assert_eq!(ask(&service).await.problem(), "503 mail-unavailable");
+    assert!(started.elapsed() < IN_TIME, "{:?}", started.elapsed());
+    assert_eq!(service.count("mailbox/", "mails").await, 1, "all stays charged");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guess_and_what_it_gives_back_are_tried_again_when_they_collide() {
+    for fault in [Fault::Collided(&[]), Fault::Throttled] {
+        for call in 1..=2 {
+            let service = Service::start().await;
+            let (id, code) = service.mailed_code().await;
+            service.script.after(call - 1, 3, "UpdateItem", fault.clone());
+            assert_eq!(service.verify_code(&id, &code).await.status, 200, "{fault:?}");
+            assert_eq!(
+                service.count("source/", "unverified").await,
+                0,
+                "{fault:?}, call {call}"
+            );
+        }
+        let service = Service::start().await;
+        service.mailed_code().await;
+        let link = service.ses.newest_mail().sealed();
+        service.script.after(0, 3, "UpdateItem", fault.clone());
+        assert_eq!(service.hand_in(&link).await.status, 200, "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guess_that_collides_for_ever_ends_in_time_and_costs_nothing() {
+    let service = Service::start().await;
+    let (id, code) = service.mailed_code().await;
+    let started = tokio::time::Instant::now();
+    service.script.always("UpdateItem", Fault::Collided(&[]));
+    assert_eq!(service.verify_code(&id, "000000").await.problem(), "500 internal-error");
+    assert!(started.elapsed() < IN_TIME, "{:?}", started.elapsed());
+    service.script.forget("UpdateItem");
+    assert_eq!(service.verify_code(&id, "000000").await.body["guesses_left"], 4);
+    service.script.after(1, usize::MAX, "UpdateItem", Fault::Collided(&[]));
+    assert_eq!(
+        service.verify_code(&id, &code).await.status,
+        200,
+        "what is not given back, nobody notices"
+    );
+    assert!(started.elapsed() < IN_TIME, "{:?}", started.elapsed());
+}

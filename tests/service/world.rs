@@ -1,0 +1,296 @@
+//! The world of the tests itself: what becomes of a call when a test says so.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::{TransactWriteItemsError, TransactWriteItemsOutput};
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use serde_json::json;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::harness::event::event;
+use crate::harness::service::{KIM, OWN_ID, Service};
+use crate::harness::world::call::{Aws, Call};
+use crate::harness::world::director::{Decision, Director};
+use crate::harness::world::fault::{Answer, Fault, Reason};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Adds one to the count of an item, which it creates if need be.
+async fn add(service: &Service, pk: &str) -> Result<UpdateItemOutput, SdkError<UpdateItemError>> {
+    let client: &Client = &service.dynamodb;
+    client
+        .update_item()
+        .table_name(service.table_name())
+        .key("pk", AttributeValue::S(pk.to_owned()))
+        .update_expression("ADD n :one")
+        .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+        .send()
+        .await
+}
+
+/// Adds one to the counts of two items at once, unless one of them is over its limit.
+async fn add_to_both(service: &Service) -> Result<TransactWriteItemsOutput, SdkError<TransactWriteItemsError>> {
+    let part = |pk: &str| {
+        let update = Update::builder()
+            .table_name(service.table_name())
+            .key("pk", AttributeValue::S(pk.to_owned()))
+            .update_expression("ADD n :one")
+            .condition_expression("attribute_not_exists(n) OR n < :limit")
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .expression_attribute_values(":limit", AttributeValue::N("2".to_owned()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        TransactWriteItem::builder()
+            .update(update.build().expect("a part"))
+            .build()
+    };
+    let parts = Some(vec![part("left"), part("right")]);
+    let transaction = service.dynamodb.transact_write_items().set_transact_items(parts);
+    transaction.send().await
+}
+
+/// The reasons of a canceled transaction, each with the count of the item that came with it.
+async fn reasons_of(service: &Service) -> Vec<(String, Option<String>)> {
+    let error = add_to_both(service).await.expect_err("a refusal").into_service_error();
+    let TransactWriteItemsError::TransactionCanceledException(canceled) = error else {
+        panic!("another refusal: {error:?}");
+    };
+    let reasons = canceled.cancellation_reasons().iter().map(|reason| {
+        let count = reason.item().map(|item| item["n"].as_n().expect("a count").clone());
+        (reason.code().expect("a code").to_owned(), count)
+    });
+    reasons.collect()
+}
+
+fn reason(code: &str, count: Option<&str>) -> (String, Option<String>) {
+    (code.to_owned(), count.map(ToOwned::to_owned))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_call_was_made_and_one_that_is_never_done_was_not() {
+    for answer in [Answer::Http500, Answer::Break, Answer::Silence] {
+        let service = Service::start().await;
+        service.script.always("UpdateItem", Fault::NeverDone(answer));
+        add(&service, "a").await.expect_err("no answer");
+        assert!(service.items().await.is_empty(), "{answer:?}");
+        assert_eq!(service.traffic.writes(), 0, "{answer:?}");
+        service.script.forget("UpdateItem");
+        service.script.once("UpdateItem", Fault::Lost(answer));
+        add(&service, "a").await.expect("the second attempt is answered");
+        assert_eq!(service.count("a", "n").await, 2, "{answer:?}: both attempts were made");
+        assert_eq!(service.traffic.writes(), 2, "{answer:?}");
+    }
+}
+
+/// The time limits and retries of the SDK, and all waits, are on the clock of tokio: in a test that stands still.
+#[tokio::test(start_paused = true)]
+async fn no_time_limit_takes_real_time() {
+    let paused = Instant::now();
+    let service = Service::start().await;
+    service.script.always(Aws::DynamoDb, Fault::NeverDone(Answer::Silence));
+    add(&service, "a").await.expect_err("no answer");
+    assert_eq!(paused.elapsed().as_secs(), 2, "the limit for all attempts");
+    service.script.always("SendEmail", Fault::SlowBefore(60 * SECOND));
+    service.script.forget(Aws::DynamoDb);
+    let refused = service.request_code(json!({ "email": KIM })).await;
+    assert_eq!(refused.problem(), "503 mail-unavailable");
+    assert_eq!(paused.elapsed().as_secs(), 7, "and that for SES");
+}
+
+/// The SDK gives each attempt a second.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_given_up_happens_only_if_it_lands_late() {
+    let service = Service::start().await;
+    service.script.always("UpdateItem", Fault::SlowBefore(3 * SECOND));
+    add(&service, "slow").await.expect_err("no answer in time");
+    service.script.always("UpdateItem", Fault::SlowAfter(3 * SECOND));
+    add(&service, "made").await.expect_err("no answer in time");
+    assert_eq!(service.count("made", "n").await, 2, "each attempt was made at once");
+    service.script.always("UpdateItem", Fault::LandsLate(3 * SECOND));
+    add(&service, "late").await.expect_err("no answer in time");
+    assert_eq!(service.items().await.len(), 1);
+    tokio::time::sleep(4 * SECOND).await;
+    assert_eq!(service.count("late", "n").await, 2, "each attempt lands");
+    assert_eq!(service.items().await.len(), 2, "what was slow never comes");
+}
+
+/// Whoever drops the future of a request ends the instance in the middle of it.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_dropped_makes_no_further_call() {
+    let service = Service::start().await;
+    service.script.always("SendEmail", Fault::Lost(Answer::Silence));
+    let request = service.request_code(json!({ "email": KIM }));
+    tokio::time::timeout(SECOND, request)
+        .await
+        .expect_err("an instance that dies");
+    service.traffic.forget();
+    tokio::time::sleep(60 * SECOND).await;
+    assert_eq!((service.ses.mails().len(), service.traffic.calls()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_is_throttled_or_collides_and_is_not_made() {
+    let service = Service::start().await;
+    for (fault, code, calls) in [
+        (Fault::Throttled, "ThrottlingException", 3),
+        (Fault::Collided(&[]), "TransactionConflictException", 1),
+        (Fault::refused(400, "AccessDeniedException"), "AccessDeniedException", 1),
+    ] {
+        service.script.always("UpdateItem", fault);
+        service.traffic.forget();
+        let error = add(&service, "a").await.expect_err("a refusal");
+        assert_eq!((error.code(), service.traffic.calls()), (Some(code), calls));
+    }
+    service.script.always("TransactWriteItems", Fault::InProgress);
+    service.traffic.forget();
+    let error = add_to_both(&service).await.expect_err("a refusal");
+    assert_eq!(error.code(), Some("TransactionInProgressException"));
+    assert_eq!(service.traffic.calls(), 3, "the SDK tries that again");
+    assert!(service.items().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transaction_collides_in_the_parts_that_are_named() {
+    let service = Service::start().await;
+    service.script.once("TransactWriteItems", Fault::Collided(&[1]));
+    let (fine, collided) = (reason("None", None), reason("TransactionConflict", None));
+    assert_eq!(reasons_of(&service).await, [fine, collided]);
+    add_to_both(&service).await.expect("the second is made");
+    assert_eq!(service.traffic.calls(), 2, "the SDK does not try that again");
+}
+
+/// What the engine says itself when a condition fails is said in the same form.
+#[tokio::test(start_paused = true)]
+async fn a_transaction_is_canceled_for_any_mix_of_reasons_with_the_items_as_they_are() {
+    let service = Service::start().await;
+    add(&service, "left").await.expect("a write");
+    for (left, right, told) in [
+        (
+            Reason::ConditionFailed,
+            Reason::Collided,
+            [
+                reason("ConditionalCheckFailed", Some("1")),
+                reason("TransactionConflict", None),
+            ],
+        ),
+        (
+            Reason::ConditionFailedWithoutItem,
+            Reason::ConditionFailed,
+            [
+                reason("ConditionalCheckFailed", None),
+                reason("ConditionalCheckFailed", None),
+            ],
+        ),
+        (
+            Reason::None,
+            Reason::Throttled,
+            [reason("None", None), reason("ThrottlingError", None)],
+        ),
+    ] {
+        let canceled = Fault::Canceled(vec![left, right]);
+        service.script.always("TransactWriteItems", canceled);
+        assert_eq!(reasons_of(&service).await, told);
+    }
+    service.script.forget("TransactWriteItems");
+    add(&service, "left").await.expect("a write");
+    let by_the_engine = [reason("ConditionalCheckFailed", Some("2")), reason("None", None)];
+    assert_eq!(reasons_of(&service).await, by_the_engine);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_meets_the_call_that_is_meant() {
+    let service = Service::start().await;
+    service
+        .script
+        .nth(2, "UpdateItem", Fault::refused(400, "AccessDeniedException"));
+    let mut outcomes = Vec::new();
+    for _ in 0..3 {
+        outcomes.push(add(&service, "a").await.is_ok());
+    }
+    assert_eq!(outcomes, [true, false, true]);
+    service.script.once(Aws::SecretsManager, Fault::Throttled);
+    service.secrets.calls();
+    service.start_verify_code().await;
+    assert_eq!(service.secrets.calls(), 2, "the SDK tries that again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_calls_of_the_last_request_are_known_by_their_names() {
+    let service = Service::start().await;
+    let (id, code) = service.mailed_code().await;
+    assert_eq!(service.last_calls().last().map(String::as_str), Some("SendEmail"));
+    service.verify_code(&id, &code).await;
+    assert_eq!(service.last_calls()[0], "UpdateItem");
+    service.key_set().await;
+    assert!(service.last_calls().is_empty());
+}
+
+/// A code is mailed by an instance whose clock is two seconds slow, and typed at one whose clock is two seconds fast.
+#[tokio::test(start_paused = true)]
+async fn each_instance_has_a_clock_of_its_own() {
+    let service = Service::start().await;
+    let slow = service.start_request_code(-2).await;
+    let fast = service.start_fast_verify_code(2).await;
+    let body = json!({ "email": KIM, "challenge_id": OWN_ID }).to_string();
+    let ask = event("/request-code", body.as_bytes());
+    assert_eq!(service.request_code_by(&slow, &ask).await.body["expires_in"], 600);
+    let code = service.ses.newest_mail().code();
+    let guess = crate::harness::event::guess(KIM, OWN_ID, &code);
+    let token = service.verify_code_by(&fast, &guess).await.token();
+    assert_eq!(token.claims()["iat"], service.now() + 2);
+}
+
+/// Keeps every call waiting until it is told which one goes on.
+#[derive(Default)]
+struct Parking(Mutex<Vec<(usize, oneshot::Sender<Option<Fault>>)>>);
+
+impl Director for Parking {
+    fn decide<'a>(&'a self, call: &'a mut Call) -> Decision<'a> {
+        let (decide, decided) = oneshot::channel();
+        self.0.lock().expect("the calls").push((call.request, decide));
+        Box::pin(async { decided.await.expect("a decision") })
+    }
+}
+
+impl Parking {
+    /// Lets the calls of a request go on, whenever it has one that waits.
+    fn release(&self, request: usize) {
+        let mut parked = self.0.lock().expect("the calls");
+        while let Some(at) = parked.iter().position(|(of, _)| *of == request) {
+            let (_, decide) = parked.remove(at);
+            decide.send(None).expect("a call that waits");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_director_lets_the_second_request_overtake_the_first() {
+    let service = Arc::new(Service::start().await);
+    let parking = Arc::<Parking>::default();
+    service.world.direct_by(Arc::<Parking>::clone(&parking));
+    let mut requests = Vec::new();
+    for email in ["first@example.com", "second@example.com"] {
+        let service = Arc::clone(&service);
+        let request = async move { service.request_code(json!({ "email": email })).await.status };
+        requests.push(tokio::spawn(request));
+    }
+    for (request, mails) in [(2, 1), (1, 2)] {
+        while service.ses.mails().len() < mails {
+            // As long as this task is ready, the paused clock stands still, and no parked call runs into a limit.
+            tokio::task::yield_now().await;
+            parking.release(request);
+        }
+    }
+    for request in requests {
+        assert_eq!(request.await.expect("a status"), 202);
+    }
+    let to = |number: usize| service.ses.mails()[number].0["Destination"]["ToAddresses"][0].clone();
+    assert_eq!(
+        (to(0), to(1)),
+        (json!("second@example.com"), json!("first@example.com"))
+    );
+}
