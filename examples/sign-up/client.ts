@@ -2,8 +2,8 @@
 const TIMEOUT_MS = 35_000;
 const URN = "urn:email-verification:";
 
-export type Requested = { challenge_id: string; expires_in: number; resend_in: number };
-export type Verified = { email: string; token: string; token_type: string; expires_in: number };
+export type Requested = { expires_in: number; resend_in: number };
+export type Verified = { token: string; expires_in: number };
 
 /** `kind` is a problem type of the service, `unreachable` (no usable response) or `bug` (the app sent something wrong). */
 export class Problem extends Error {
@@ -26,23 +26,23 @@ export class EmailVerification {
     this.api = api;
   }
 
-  /** Mails a code. Store `challengeId` with the address before this call, and afterwards the id of the response. */
+  /** Mails a code. `challengeId` is the UUID of the whole sign-up: store it before the first call. */
   requestCode(email: string, challengeId: string, locale: string): Promise<Requested> {
-    return this.post("/request-code", { email, challenge_id: challengeId, locale }, "challenge_id");
+    return this.post("/request-code", { email, challenge_id: challengeId, locale });
   }
 
   /** Sends the code back. Safe to repeat: the same request gets the same proof for 60 seconds. */
   verifyCode(email: string, challengeId: string, code: string): Promise<Verified> {
-    return this.post("/verify-code", { email, challenge_id: challengeId, code }, "token");
+    return this.post("/verify-code", { email, challenge_id: challengeId, code });
   }
 
-  private async post<Result>(path: string, members: object, expected: keyof Result): Promise<Result> {
+  private async post<Result>(path: string, members: object): Promise<Result> {
     const body = JSON.stringify(members);
     const headers = { "content-type": "application/json" };
     const abort = new AbortController(); // React Native has no AbortSignal.timeout.
     const timer = setTimeout(() => abort.abort(), TIMEOUT_MS);
     let status: number;
-    let json: (Result & { type?: string; retry_after?: number; guesses_left?: number }) | null;
+    let json: (Result & { expires_in?: number; type?: string; retry_after?: number; guesses_left?: number }) | null;
     try {
       const response = await fetch(this.api + path, { method: "POST", headers, body, signal: abort.signal });
       status = response.status;
@@ -52,7 +52,7 @@ export class EmailVerification {
     } finally {
       clearTimeout(timer);
     }
-    if (status < 300 && json?.[expected]) return json;
+    if (status < 300 && json?.expires_in !== undefined) return json;
     if (json?.type?.startsWith(URN)) {
       throw new Problem(json.type.slice(URN.length), json.retry_after, json.guesses_left);
     }

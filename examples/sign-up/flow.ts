@@ -1,6 +1,8 @@
 // The state machine of docs/mobile.md. Nothing here knows the page or the network.
 
-/** What is under way. It is stored before it is sent. So an app that was killed meanwhile sends it again, which is safe. */
+import type { Problem, Requested, Verified } from "./client.ts";
+
+/** What is under way. It is stored before it is sent, so that an app that was killed meanwhile can repeat it. */
 export type Pending = "request-code" | "verify-code" | "sign-up";
 
 /** What the screen has to say. */
@@ -13,10 +15,8 @@ export type Notice =
 export interface State {
   step: "email" | "code" | "proof" | "done" | "exists";
   email: string;
-  /** The newest id: the app's own, then that of the last response. */
+  /** The UUID of this sign-up, for every address and every code. */
   challengeId: string;
-  /** The newest id of each address of this sign-up, for a person who mistypes one and comes back. */
-  ids: Record<string, string>;
   code: string;
   expiresAt: number;
   resendAt: number;
@@ -25,7 +25,6 @@ export interface State {
   /** The claims of the proof, as the backend read them: the sample shows them to its developer. */
   claims: object | null;
   pending: Pending | null;
-  pendingSince: number;
   notice: Notice | null;
 }
 
@@ -33,58 +32,43 @@ export const EMPTY: State = {
   step: "email",
   email: "",
   challengeId: "",
-  ids: {},
   code: "",
   expiresAt: 0,
   resendAt: 0,
   token: "",
   claims: null,
   pending: null,
-  pendingSince: 0,
   notice: null,
 };
 
 export type Event =
   /** The app has started, and read its state. */
   | { kind: "started" }
-  /** The person typed an address. `newId` is a fresh UUID, in case the address is new. */
+  /** The person typed an address. `newId` is a fresh UUID, for a sign-up that has none yet. */
   | { kind: "email-typed"; email: string; newId: string }
   | { kind: "code-typed"; code: string }
   | { kind: "resend-tapped" }
   | { kind: "retry-tapped" }
   | { kind: "another-address-tapped" }
-  /** The link's page led back to the app. `challengeId` is the proof's claim. */
-  | { kind: "link-returned"; token: string; challengeId: string }
-  | { kind: "code-requested"; challengeId: string; expiresIn: number; resendIn: number }
-  | { kind: "code-verified"; token: string }
+  /** The link's page led back to the app. `email` and `challengeId` are claims of the proof: its address may be an earlier one. */
+  | { kind: "link-returned"; email: string; token: string; challengeId: string }
+  | ({ kind: "code-requested" } & Requested)
+  | ({ kind: "code-verified" } & Verified)
   | { kind: "backend-answered"; status: number; claims: object | null }
-  | { kind: "problem"; problem: string; retryAfter: number; guessesLeft: number };
-
-/** The shortest pause between two emails: a repeat within it brings no second one. */
-const REPEAT_MS = 30_000;
+  | { kind: "problem"; problem: Problem };
 
 /** The state after an event. A tap while something is under way changes nothing, so a double tap sends one request. */
 export function after(state: State, event: Event, now: number): State {
-  const next = step(state, event, now);
-  return next.pending !== null && next.pending !== state.pending ? { ...next, pendingSince: now } : next;
-}
-
-function step(state: State, event: Event, now: number): State {
   const still = { ...state, notice: null };
   const answered = { ...still, pending: null };
   const isIdle = state.pending === null;
   switch (event.kind) {
+    case "started":
+      // Only a tap asks for an email.
+      return state.pending === "request-code" ? { ...state, pending: null } : state;
     case "email-typed": {
-      if (!isIdle) return state;
-      const email = event.email.trim().toLowerCase();
-      const challengeId = state.ids[email] ?? event.newId;
-      const kept = challengeId === state.challengeId ? still : { ...EMPTY, email, challengeId };
-      return { ...kept, ids: { ...state.ids, [email]: challengeId }, pending: "request-code" };
-    }
-    case "started": {
-      // A late repeat would be another email, which nobody asked for.
-      const isOld = state.pending === "request-code" && now - state.pendingSince > REPEAT_MS;
-      return isOld ? { ...state, pending: null } : state;
+      const challengeId = state.challengeId || event.newId;
+      return isIdle ? { ...EMPTY, email: event.email, challengeId, pending: "request-code" } : state;
     }
     case "resend-tapped":
       return isIdle && now >= state.resendAt ? { ...still, pending: "request-code" } : state;
@@ -93,25 +77,22 @@ function step(state: State, event: Event, now: number): State {
     case "retry-tapped":
       return isIdle && state.step === "proof" ? { ...still, pending: "sign-up" } : state;
     case "another-address-tapped":
-      // The id stays with its address, in case the person comes back to it.
-      return { ...answered, step: "email", code: "" };
+      return { ...EMPTY, email: state.email, challengeId: state.challengeId };
     case "link-returned":
       if (state.step === "done" || state.step === "exists") return state;
       return event.challengeId === state.challengeId
-        ? { ...answered, step: "proof", token: event.token, pending: "sign-up" }
+        ? { ...answered, step: "proof", email: event.email, token: event.token, pending: "sign-up" }
         : { ...state, notice: { kind: "not-this-app" } };
     case "code-requested": {
-      const { challengeId, expiresIn, resendIn } = event;
-      const times = { expiresAt: now + expiresIn * 1000, resendAt: now + resendIn * 1000 };
-      const ids = { ...state.ids, [state.email]: challengeId };
-      return { ...answered, ...times, step: "code", challengeId, ids, code: "" };
+      const times = { expiresAt: now + event.expires_in * 1000, resendAt: now + event.resend_in * 1000 };
+      return { ...answered, ...times, step: "code", code: "" };
     }
     case "code-verified":
       return { ...answered, step: "proof", token: event.token, pending: "sign-up" };
     case "backend-answered":
       return afterBackend(answered, event.status, event.claims);
     case "problem":
-      return afterProblem(answered, state.pending, event, now);
+      return afterProblem(answered, state.pending, event.problem, now);
   }
 }
 
@@ -122,40 +103,30 @@ function afterBackend(state: State, status: number, claims: object | null): Stat
   return { ...state, notice: { kind: status === 400 ? "bug" : "unreachable" } };
 }
 
-function afterProblem(
-  state: State,
-  of: Pending | null,
-  { problem, retryAfter, guessesLeft }: { problem: string; retryAfter: number; guessesLeft: number },
-  now: number,
-): State {
-  const until = now + retryAfter * 1000;
-  switch (problem) {
+function afterProblem(state: State, of: Pending | null, problem: Problem, now: number): State {
+  const { kind, retryAfter: seconds, guessesLeft } = problem;
+  const until = now + seconds * 1000;
+  switch (kind) {
     case "invalid-email":
-      return { ...state, step: "email", notice: { kind: "invalid-email" } };
+      return { ...state, step: "email", notice: { kind } };
     case "malformed-request":
       // Only the service knows how many digits a code has.
       return { ...state, notice: { kind: of === "verify-code" ? "incomplete-code" : "bug" } };
-    case "invalid-code":
-      return {
-        ...state,
-        code: "",
-        expiresAt: guessesLeft > 0 ? state.expiresAt : 0,
-        notice: { kind: "wrong-code", guessesLeft },
-      };
+    case "invalid-code": {
+      const expiresAt = guessesLeft > 0 ? state.expiresAt : 0;
+      return { ...state, code: "", expiresAt, notice: { kind: "wrong-code", guessesLeft } };
+    }
     case "code-expired":
       return { ...state, code: "", expiresAt: 0, notice: { kind: "expired" } };
     case "too-many-requests":
+    case "mail-unavailable": {
       // To a code only API Gateway says so, and that is over in a second.
-      return {
-        ...state,
-        resendAt: of === "request-code" ? until : state.resendAt,
-        notice: { kind: "wait", seconds: retryAfter, until },
-      };
-    case "mail-unavailable":
-      return { ...state, resendAt: until, notice: { kind: "mail-unavailable", seconds: retryAfter, until } };
+      const resendAt = of === "request-code" ? until : state.resendAt;
+      return { ...state, resendAt, notice: { kind: kind === "mail-unavailable" ? kind : "wait", seconds, until } };
+    }
     case "internal-error":
     case "unreachable":
-      // The id and the code stay: the same tap repeats the same request.
+      // The code stays in its field: the same tap repeats the same request.
       return { ...state, notice: { kind: "unreachable" } };
     default:
       return { ...state, notice: { kind: "bug" } };

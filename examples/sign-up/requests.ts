@@ -7,18 +7,16 @@ export async function send(state: State, service: EmailVerification, locale: str
   const { email, challengeId, code, token } = state;
   try {
     switch (state.pending) {
-      case "request-code": {
-        const { challenge_id, expires_in, resend_in } = await service.requestCode(email, challengeId, locale);
-        return { kind: "code-requested", challengeId: challenge_id, expiresIn: expires_in, resendIn: resend_in };
-      }
+      case "request-code":
+        return { ...(await service.requestCode(email, challengeId, locale)), kind: "code-requested" };
       case "verify-code":
-        return { kind: "code-verified", token: (await service.verifyCode(email, challengeId, code)).token };
+        return { ...(await service.verifyCode(email, challengeId, code)), kind: "code-verified" };
       default:
-        return { kind: "backend-answered", ...(await signUp(token, challengeId)) };
+        return { ...(await signUp(token, challengeId)), kind: "backend-answered" };
     }
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    return { kind: "problem", problem: error.kind, retryAfter: error.retryAfter, guessesLeft: error.guessesLeft };
+  } catch (problem) {
+    if (problem instanceof Problem) return { kind: "problem", problem };
+    throw problem;
   }
 }
 

@@ -45,7 +45,7 @@ async function sendPending(): Promise<void> {
 }
 
 function isSame(one: State | null, other: State): boolean {
-  return one?.pending === other.pending && one.challengeId === other.challengeId;
+  return one?.pending === other.pending && one.email === other.email;
 }
 
 function element<Kind extends HTMLElement>(id: string): Kind {
@@ -160,13 +160,13 @@ addEventListener("storage", () => {
 
 element<HTMLInputElement>("email").value = state.email;
 element<HTMLInputElement>("code").value = state.code;
-draw();
+handle({ kind: "started" });
 const returned = new URLSearchParams(location.hash.slice(1)).get("token");
 if (returned) {
   // The proof stays in no history.
   history.replaceState(null, "", location.pathname);
   const payload = returned.split(".")[1]?.replaceAll("-", "+").replaceAll("_", "/") ?? "";
-  handle({ kind: "link-returned", token: returned, challengeId: JSON.parse(atob(payload)).challenge_id });
+  const { email, challenge_id } = JSON.parse(atob(payload));
+  handle({ kind: "link-returned", email, token: returned, challengeId: challenge_id });
 }
-handle({ kind: "started" });
 setInterval(draw, 1000);

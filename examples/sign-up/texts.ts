@@ -1,45 +1,8 @@
 // What the screen says, in each language.
 
-import type { Pending, State } from "./flow.ts";
-
 export type Language = "en" | "ko";
 
-export interface Texts {
-  title: string;
-  heading: Record<State["step"], string>;
-  email: string;
-  code: string;
-  send: string;
-  verify: string;
-  resend: string;
-  retry: string;
-  anotherAddress: string;
-  startAgain: string;
-  didYouMean: (address: string) => string;
-  sentTo: (address: string) => string;
-  expiresIn: (time: string) => string;
-  expired: string;
-  resendIn: (time: string) => string;
-  waiting: Record<Pending, string>;
-  done: (address: string) => string;
-  exists: (address: string) => string;
-  proof: string;
-  inbox: string;
-  notice: {
-    "invalid-email": string;
-    "incomplete-code": string;
-    expired: string;
-    unreachable: string;
-    bug: string;
-    refused: string;
-    "not-this-app": string;
-    "wrong-code": (guessesLeft: number) => string;
-    wait: (time: string) => string;
-    "mail-unavailable": (time: string) => string;
-  };
-}
-
-const en: Texts = {
+const en = {
   title: "Sign up",
   heading: {
     email: "What is your email address?",
@@ -56,18 +19,18 @@ const en: Texts = {
   retry: "Try again",
   anotherAddress: "Use another address",
   startAgain: "Start again",
-  didYouMean: (address) => `Did you mean ${address}?`,
-  sentTo: (address) => `We sent a code to ${address}. If it is not there, look in the spam folder.`,
-  expiresIn: (time) => `The code works for ${time}.`,
+  didYouMean: (address: string) => `Did you mean ${address}?`,
+  sentTo: (address: string) => `We sent a code to ${address}. If it is not there, look in the spam folder.`,
+  expiresIn: (time: string) => `The code works for ${time}.`,
   expired: "The code no longer works. Send a new email.",
-  resendIn: (time) => `You can send another email in ${time}.`,
+  resendIn: (time: string) => `You can send another email in ${time}.`,
   waiting: {
     "request-code": "Sending the email …",
     "verify-code": "Checking the code …",
     "sign-up": "Creating your account …",
   },
-  done: (address) => `${address} is verified.`,
-  exists: (address) => `There is an account with ${address}. Log in instead.`,
+  done: (address: string) => `${address} is verified.`,
+  exists: (address: string) => `There is an account with ${address}. Log in instead.`,
   proof: "What the backend read in the proof",
   inbox: "The inbox of this machine",
   notice: {
@@ -77,17 +40,17 @@ const en: Texts = {
     unreachable: "No connection. Check your network and try again.",
     bug: "Something is wrong with this app. Please update it.",
     refused: "The verification is no longer valid. Send a new email.",
-    "not-this-app": "This link belongs to another sign-up. Please use the newest email.",
-    "wrong-code": (left) =>
+    "not-this-app": "You opened the link in another browser. Type the code from the email in the app.",
+    "wrong-code": (left: number) =>
       left === 0
         ? "This code is wrong, and you have no tries left. Send a new email."
         : `This code is wrong. You have ${left} ${left === 1 ? "try" : "tries"} left.`,
-    wait: (time) => `Too many requests. Try again ${time}.`,
-    "mail-unavailable": (time) => `We cannot send email right now. Try again ${time}.`,
+    wait: (time: string) => `Too many requests. Try again ${time}.`,
+    "mail-unavailable": (time: string) => `We cannot send email right now. Try again ${time}.`,
   },
 };
 
-const ko: Texts = {
+const ko: typeof en = {
   title: "회원가입",
   heading: {
     email: "이메일 주소를 입력해 주세요",
@@ -116,8 +79,8 @@ const ko: Texts = {
   },
   done: (address) => `${address} 주소의 인증이 완료되었습니다.`,
   exists: (address) => `${address} 주소로 가입한 계정이 있습니다. 로그인해 주세요.`,
-  proof: "백엔드가 증명에서 확인한 내용",
-  inbox: "이 컴퓨터의 메일함",
+  proof: "백엔드가 증명 토큰에서 확인한 내용",
+  inbox: "테스트 메일함",
   notice: {
     "invalid-email": "메일을 보낼 수 없는 주소입니다. 다시 확인해 주세요.",
     "incomplete-code": "인증번호의 자릿수가 맞지 않습니다. 다시 확인해 주세요.",
@@ -125,7 +88,7 @@ const ko: Texts = {
     unreachable: "서버에 연결할 수 없습니다. 네트워크 연결을 확인하고 다시 시도해 주세요.",
     bug: "앱에 문제가 발생했습니다. 최신 버전으로 업데이트해 주세요.",
     refused: "인증이 더 이상 유효하지 않습니다. 인증번호를 다시 받아 주세요.",
-    "not-this-app": "지금 진행 중인 가입의 링크가 아닙니다. 가장 최근에 받은 메일의 링크를 열어 주세요.",
+    "not-this-app": "현재 진행 중인 가입과 다른 링크입니다. 메일로 받은 인증번호를 앱에 입력해 주세요.",
     "wrong-code": (left) =>
       left === 0
         ? "인증번호가 일치하지 않습니다. 입력 횟수를 모두 사용했습니다. 인증번호를 다시 받아 주세요."
@@ -135,7 +98,7 @@ const ko: Texts = {
   },
 };
 
-export const TEXTS: Record<Language, Texts> = { en, ko };
+export const TEXTS: Record<Language, typeof en> = { en, ko };
 
 /** A wait: to the second below an hour, else in hours and minutes. */
 export function span(milliseconds: number, language: Language): string {

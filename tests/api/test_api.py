@@ -55,17 +55,30 @@ def test_a_repeat_mails_nothing_and_a_request_without_its_id_has_to_wait(api, in
     assert len(inbox.mails(address)) == 1
 
 
-def test_a_resend_mails_the_same_code_and_refills_no_guess(api, inbox, address):
-    asked = api.request_code(address).body
-    code = inbox.code(address)
-    assert api.verify_code(address, asked["challenge_id"], wrong_codes(code)[0]).body["guesses_left"] == 4
+def test_one_id_resumes_what_is_live_and_opens_what_is_dead_anew(api, inbox, address):
+    id, other = str(uuid.uuid4()), f"other-{address}"
+    api.request_code(other, challenge_id=id)
+    asked = api.request_code(address, challenge_id=id).body
+    code, dead = inbox.code(address), inbox.code(other)
+    assert api.verify_code(address, id, wrong_codes(code)[0]).body["guesses_left"] == 4
+    for wrong in wrong_codes(dead)[:5]:
+        api.verify_code(other, id, wrong)
+    assert api.request_code(other, challenge_id=id).problem() == "429 too-many-requests"
     time.sleep(asked["resend_in"] + 1)
-    resent = api.request_code(address, challenge_id=asked["challenge_id"])
-    assert (resent.status, resent.body["challenge_id"]) == (202, asked["challenge_id"])
+
+    resent = api.request_code(address, challenge_id=id)
+    assert (resent.status, resent.body["challenge_id"]) == (202, id)
     assert resent.body["expires_in"] < asked["expires_in"]
     assert inbox.code(address, count=2) == code
-    assert api.verify_code(address, asked["challenge_id"], wrong_codes(code)[1]).body["guesses_left"] == 3
-    assert api.verify_code(address, asked["challenge_id"], code).status == 200
+    assert api.verify_code(address, id, wrong_codes(code)[1]).body["guesses_left"] == 3
+    assert api.verify_code(address, id, code).status == 200
+
+    anew = api.request_code(other, challenge_id=id)
+    assert (anew.status, anew.body) == (202, asked)
+    fresh = inbox.code(other, count=2)
+    assert fresh != dead
+    assert api.verify_code(other, id, dead).body["guesses_left"] == 4
+    assert api.verify_code(other, id, fresh).status == 200
 
 
 def test_an_address_is_normalised(api, inbox, address):
