@@ -1,4 +1,4 @@
-.PHONY: help run test simulate check-sender test-sender lint smoke arm64 e2e contract clients api-page browser screenshots setup setup-browser setup-kotlin
+.PHONY: help run test simulate check-sender test-sender rotate test-rotate lint smoke arm64 e2e contract clients api-page browser screenshots setup setup-browser setup-kotlin
 
 help:
 	@echo "make run          run the service on this machine, with a local AWS and an inbox"
@@ -7,6 +7,8 @@ help:
 	@echo "make lint         check format, code, documentation and template"
 	@echo "make check-sender DOMAIN=example.com  check the DNS records that let the email arrive"
 	@echo "make test-sender  test that check, against a DNS server of its own"
+	@echo "make rotate STACK=email-verification  give the stack's secret a new version; LEAKED=1 if it has leaked"
+	@echo "make test-rotate  test that, against stand-ins of AWS"
 	@echo "make smoke        run the service and use it once, from the request to the proof"
 	@echo "make contract     hold openapi.yaml against the service, with generated requests and a generated client"
 	@echo "make api-page     write docs/api.md from openapi.yaml"
@@ -49,6 +51,12 @@ check-sender: setup
 
 test-sender: setup
 	@.venv/bin/pytest -q -p no:cacheprovider tests/sender
+
+rotate: setup
+	@.venv/bin/python -m local.rotate
+
+test-rotate: setup
+	@.venv/bin/pytest -q -p no:cacheprovider tests/rotate
 
 smoke: setup
 	@.venv/bin/python -m local.smoke

@@ -144,6 +144,12 @@ def check_default_issuer(ids, api, inbox):
     assert issuer.startswith(f"https://{ids['Api']}.execute-api."), issuer
 
 
+def run_rotate(*arguments):
+    """Runs the command of `make rotate`, and returns its exit status."""
+    command = [sys.executable, "-m", "local.rotate", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=SERVICE.environment() | {"STACK": STACK}).returncode
+
+
 def rotate(ids, api, inbox):
     """Rotates the secret as docs/rotation.md says, while challenges are open.
 
@@ -152,9 +158,9 @@ def rotate(ids, api, inbox):
     say("Rotating the secret …")
     before, first, second = proof_of(api, inbox), request_one(api), request_one(api)
     (old_key,) = api.get(KEY_SET).body["keys"]
-    secrets = SERVICE.client("secretsmanager")
-    password = secrets.get_random_password(PasswordLength=64, ExcludePunctuation=True)["RandomPassword"]
-    secrets.put_secret_value(SecretId=ids["Secret"], SecretString=password)
+    assert run_rotate() == 0
+    assert run_rotate() == 1
+    print("ok  a second rotation within two hours is refused")
     proofs = [before, proof_of(api, inbox, first)]
     print("ok  a function that runs on takes a code from before")
     for function in ("RequestCode", "VerifyCode"):
