@@ -1,12 +1,14 @@
 //! Instances whose clocks differ by up to two seconds.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::harness::event::event;
 use crate::harness::response::Response;
 use crate::harness::service::{KIM, OWN_ID, Service};
+use crate::harness::world::fault::Fault;
 
 const SKEWS: [i64; 3] = [-2, 0, 2];
 
@@ -19,6 +21,27 @@ async fn ask_for(service: &Service, skew: i64, body: Value) -> Response {
     let instance = service.start_request_code(skew).await;
     let event = event("/request-code", body.to_string().as_bytes());
     service.request_code_by(&instance, &event).await
+}
+
+/// The first tap is on its way to the table when the second one is answered.
+#[tokio::test(start_paused = true)]
+async fn promise_6_a_double_tap_whose_first_is_slow_names_the_challenge_that_is_mailed() {
+    for (first, second) in [(2, 0), (0, 2), (-2, 2)] {
+        let service = Arc::new(Service::start().await);
+        service
+            .script
+            .once("TransactWriteItems", Fault::SlowBefore(Duration::from_millis(300)));
+        let slow = {
+            let service = Arc::clone(&service);
+            tokio::spawn(async move { ask(&service, first).await })
+        };
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let fast = ask(&service, second).await;
+        for response in [fast, slow.await.expect("a response")] {
+            assert_eq!((response.status, response.challenge_id().as_str()), (202, OWN_ID));
+        }
+        assert_eq!(service.ses.calls(), 1);
+    }
 }
 
 #[tokio::test]

@@ -146,6 +146,22 @@ async fn of_50_requests_for_a_dead_challenge_at_once_1_mails_and_opens_it_anew()
     assert_eq!(service.verify_code(&id, &code).await.status, 200);
 }
 
+/// Each source has a pause of its own, so the challenge alone decides.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_40_resends_of_40_sources_at_once_1_mails() {
+    let service = Arc::new(Service::start().await);
+    let (id, _) = service.mailed_code().await;
+    service.wait(60);
+    let ask = |source| {
+        let service = Arc::clone(&service);
+        let body = json!({ "email": KIM, "challenge_id": id });
+        tokio::spawn(async move { service.request_code_from(&format!("198.51.100.{source}"), body).await })
+    };
+    let responses = join((0..40).map(ask).collect()).await;
+    assert_eq!(by_status(&responses), HashMap::from([(202, 40)]));
+    assert_eq!(service.ses.calls(), 2);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_50_strangers_requests_for_one_address_at_once_1_mails() {
     let service = Arc::new(Service::start().await);
