@@ -41,6 +41,8 @@ def rotate(secret, secrets, leaked, now):
     """Gives the secret a new version, unless that would forget one whose codes and proofs are still on their way."""
     listed = secrets.list_secret_version_ids(SecretId=secret)["Versions"]
     versions = {stage: version for version in listed for stage in version.get("VersionStages", [])}
+    if "AWSCURRENT" not in versions:
+        raise Failure(f"The secret {secret} has no current version. Move the label AWSCURRENT to one (docs/rotation.md).")
     made = versions["AWSCURRENT"]["CreatedDate"]
     # Functions know two versions. A third one pushes out the one before.
     if "AWSPREVIOUS" in versions and now - made < ROTATION_LASTS and not leaked:

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::harness::response::Response;
 use crate::harness::service::{KIM, OWN_ID, Service};
 use crate::harness::ses::Mood;
-use crate::harness::world::fault::{Fault, Reason};
+use crate::harness::world::fault::{Answer, Fault, Reason};
 
 /// The longest that a function may run.
 const IN_TIME: Duration = Duration::from_secs(25);
@@ -41,18 +41,33 @@ async fn a_charge_that_collides_a_few_times_is_made_once() {
     }
 }
 
+/// The first try is made, its answer is lost, and the next tries meet it. It must be known again, or nobody mails.
+#[tokio::test(start_paused = true)]
+async fn a_charge_that_meets_its_own_earlier_try_is_mailed_once() {
+    let service = Service::start().await;
+    service.script.after(0, 2, "TransactWriteItems", Fault::InProgress);
+    service.script.once("TransactWriteItems", Fault::Lost(Answer::Http500));
+    assert_eq!((ask(&service).await.status, service.ses.calls()), (202, 1));
+    assert_eq!(service.traffic.calls(), 4);
+    assert_eq!(service.count("mailbox/", "mails").await, 1);
+}
+
+/// A flood makes requests collide, and must not wake anybody. So this is no error of the service.
 #[tokio::test(start_paused = true)]
 async fn a_charge_that_collides_for_ever_ends_in_time_and_charges_nobody() {
     for fault in faults() {
         let service = Service::start().await;
         let started = tokio::time::Instant::now();
         service.script.always("TransactWriteItems", fault.clone());
-        assert_eq!(ask(&service).await.problem(), "500 internal-error", "{fault:?}");
+        let refused = ask(&service).await;
+        assert_eq!(refused.problem(), "429 too-many-requests", "{fault:?}");
+        assert_eq!(refused.body["retry_after"], 2);
         assert!(started.elapsed() < IN_TIME, "{fault:?}: {:?}", started.elapsed());
         assert_eq!((service.items().await.len(), service.ses.calls()), (0, 0), "{fault:?}");
         service.script.forget("TransactWriteItems");
         assert_eq!(ask(&service).await.status, 202, "{fault:?}");
     }
+    assert!(crate::harness::log::text().contains(r#""limit":"collisions""#));
 }
 
 /// A flood of refused requests on somebody's mailbox must not multiply itself.
@@ -84,7 +99,7 @@ async fn while_the_challenge_collides_no_limit_refuses() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_settlement_that_collides_a_few_times_is_made_once() {
+async fn an_undoing_that_collides_a_few_times_is_made_once() {
     for fault in faults() {
         let service = Service::start().await;
         service
@@ -98,7 +113,7 @@ async fn a_settlement_that_collides_a_few_times_is_made_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_settlement_that_collides_for_ever_ends_in_time() {
+async fn an_undoing_that_collides_for_ever_ends_in_time() {
     let service = Service::start().await;
     let started = tokio::time::Instant::now();
     service.ses.set_mood(Mood::Slow(Duration::from_secs(8)));

@@ -47,7 +47,7 @@ async fn a_resend_whose_responses_are_lost_is_charged_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_settlement_whose_response_is_lost_takes_the_charge_back_once() {
+async fn an_undoing_whose_response_is_lost_takes_the_charge_back_once() {
     for (status, code) in [
         (429, "TooManyRequestsException"),
         (500, "InternalServiceErrorException"),
@@ -67,7 +67,7 @@ async fn a_settlement_whose_response_is_lost_takes_the_charge_back_once() {
 
 /// Then everything stays charged, and the log says so. The pause over, the next request mails the same code.
 #[tokio::test(start_paused = true)]
-async fn a_settlement_that_cannot_be_made_leaves_the_charge_and_a_line_in_the_log() {
+async fn an_undoing_that_cannot_be_made_leaves_the_charge_and_a_line_in_the_log() {
     let service = Service::start().await;
     service
         .ses

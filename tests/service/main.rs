@@ -1,8 +1,8 @@
-//! The service as a whole: both functions get API Gateway events and run on a DynamoDB engine and on stand-ins for SES and
-//! Secrets Manager.
+//! The service as a whole: both functions get API Gateway events and run on a DynamoDB engine, an SES and a Secrets Manager in
+//! memory.
 //!
-//! Each test has a database and a mail server of its own, and sets the time itself. [`harness`] provides all this; each other
-//! file tests one topic.
+//! Each test has a world of its own, and sets the time itself. [`harness`] provides all this; each other file tests one
+//! topic.
 
 #![expect(
     clippy::expect_used,
@@ -19,6 +19,7 @@ mod dynamodb_faults;
 mod events;
 mod garbage;
 mod harness;
+mod instances;
 mod leaks;
 mod limits;
 mod link;

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::harness::response::Response;
 use crate::harness::service::{KIM, OWN_ID, Service};
+use crate::harness::world::fault::Fault;
 
 /// The responses to all `bodies`, sent at once.
 async fn request_all(service: &Arc<Service>, bodies: impl IntoIterator<Item = Value>) -> Vec<Response> {
@@ -144,6 +146,29 @@ async fn of_50_requests_for_a_dead_challenge_at_once_1_mails_and_opens_it_anew()
     assert_eq!(service.ses.calls(), 2);
     let code = service.ses.mails()[1].code();
     assert_eq!(service.verify_code(&id, &code).await.status, 200);
+}
+
+/// In its last minute a challenge is opened anew. While that is on its way, the old code is used after all, and gives its email
+/// back. The new one must not give it back once more.
+#[tokio::test(start_paused = true)]
+async fn a_code_that_is_used_while_its_challenge_is_opened_anew_gives_its_mail_back_once() {
+    let service = Arc::new(Service::start().await);
+    let (id, code) = service.mailed_code().await;
+    service.request_code(json!({ "email": "lee@example.com" })).await;
+    service.wait(541);
+    service
+        .script
+        .nth(2, "TransactWriteItems", Fault::SlowBefore(Duration::from_millis(300)));
+    let asked = tokio::spawn({
+        let (service, body) = (Arc::clone(&service), json!({ "email": KIM, "challenge_id": id }));
+        async move { service.request_code(body).await }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(service.verify_code(&id, &code).await.status, 200);
+    assert_eq!(asked.await.expect("a response").status, 202);
+    let new = service.ses.newest_mail().code();
+    assert_eq!(service.verify_code(&id, &new).await.status, 200);
+    assert_eq!(service.count("source/", "unverified").await, 1, "lee's");
 }
 
 /// Each source has a pause of its own, so the challenge alone decides.

@@ -235,7 +235,7 @@ async fn a_dead_challenge_is_opened_anew_under_the_new_key() {
 async fn a_function_that_may_not_know_the_active_key_publishes_none() {
     let service = Service::start().await;
     service.secrets.set_mood(Mood::Down);
-    service.wait(15 * MINUTE - 1);
+    service.wait(10 * MINUTE - 1);
     assert_eq!(service.key_set().await.status, 200);
     service.wait(1);
     let response = service.key_set().await;

@@ -9,6 +9,7 @@ use crate::harness::broken_ses::{Break, BrokenSes, closed_port};
 use crate::harness::log;
 use crate::harness::service::{KIM, OWN_ID, Service, config};
 use crate::harness::ses::Mood;
+use crate::harness::world::fault::Fault;
 
 const SICK: Mood = Mood::Refusing(500, "InternalServiceErrorException", "oops");
 const THROTTLED: Mood = Mood::Refusing(429, "TooManyRequestsException", "not now");
@@ -351,6 +352,7 @@ async fn guesses_at_a_challenge_whose_mail_is_refused_are_not_free() {
 #[tokio::test(start_paused = true)]
 async fn a_code_that_is_used_before_ses_fails_to_confirm_it_is_given_back_once() {
     let service = Arc::new(Service::start().await);
+    service.request_code(json!({ "email": "lee@example.com" })).await;
     service.ses.set_mood(STALLED);
     let asked = tokio::spawn({
         let service = Arc::clone(&service);
@@ -360,11 +362,36 @@ async fn a_code_that_is_used_before_ses_fails_to_confirm_it_is_given_back_once()
     let code = service.ses.newest_mail().code();
     assert_eq!(service.verify_code(OWN_ID, &code).await.status, 200);
     assert_eq!(asked.await.expect("a response").problem(), "503 mail-unavailable");
+    assert_eq!(service.count("source/", "unverified").await, 1, "lee's");
+}
+
+/// While SES stalls over the first email, its guesses are used up, and another network has the challenge opened anew.
+#[tokio::test(start_paused = true)]
+async fn a_charge_is_not_undone_after_a_newer_mail() {
+    let service = Arc::new(Service::start().await);
+    service
+        .script
+        .once("SendEmail", Fault::SlowBefore(Duration::from_secs(8)));
+    let stalled = tokio::spawn({
+        let service = Arc::clone(&service);
+        async move { ask(&service).await }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for wrong in 0..5 {
+        service.verify_code(OWN_ID, &format!("00000{wrong}")).await;
+    }
+    let body = json!({ "email": KIM, "challenge_id": OWN_ID });
+    assert_eq!(service.request_code_from("203.0.113.8", body.clone()).await.status, 202);
+    assert_eq!(stalled.await.expect("a response").problem(), "503 mail-unavailable");
+    assert_eq!(service.count("mailbox/", "mails").await, 2, "both stay charged");
+    let repeat = service.request_code_from("203.0.113.9", body).await;
     assert_eq!(
-        counts(&service).await,
-        [1, 1, 0, 0],
-        "the mailbox got it, and the source verified it"
+        (repeat.status, service.ses.calls()),
+        (202, 2),
+        "the pause of the newer one goes on"
     );
+    let code = service.ses.newest_mail().code();
+    assert_eq!(service.verify_code(OWN_ID, &code).await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]

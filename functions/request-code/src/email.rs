@@ -1,7 +1,7 @@
 //! The email of a request: its text, its link, and what becomes of it.
 
 use verification::aws::mailer::MailError;
-use verification::aws::table::email::{Payers, Unsent};
+use verification::aws::table::email::Account;
 use verification::http::problem::Problem;
 use verification::http::response::MailedBy;
 use verification::mail::{Content, Mail};
@@ -11,17 +11,17 @@ use verification::rules::next_step::Email;
 use crate::{CodeRequest, RequestCode};
 
 impl RequestCode {
-    /// Sends an email that is charged, and settles it if SES does not confirm it.
+    /// Sends an email that is charged. If SES fails, undoes the charge.
     pub(crate) async fn send(
         &self,
         request: &CodeRequest,
         email: &Email<'_>,
-        payers: &Payers,
+        account: &Account,
     ) -> Result<MailedBy, Problem> {
         if request.test_code.is_some() {
             return Ok(MailedBy::Nobody);
         }
-        let sent = match self.write(request, email) {
+        let sent = match self.compose(request, email) {
             Ok(mail) => self.mailer.send(&request.recipient, &mail).await,
             Err(error) => Err(MailError::Unbuilt(error.to_string())),
         };
@@ -32,14 +32,9 @@ impl RequestCode {
             }
             Err(error) => error,
         };
-        let unsent = if error.is_unconfirmed() {
-            Unsent::Unconfirmed
-        } else {
-            Unsent::NotTaken
-        };
-        match self.table.settle(unsent, email, payers).await {
+        match self.table.undo(error.failure(), email, account).await {
             Ok(true) => {}
-            Ok(false) => tracing::warn!("an email stays charged: its code was used, guessed at or asked for again"),
+            Ok(false) => tracing::warn!("an email stays charged: its challenge has changed since"),
             Err(cause) => tracing::error!(%cause, "an email stays charged"),
         }
         Err(match error.retry_after() {
@@ -51,7 +46,7 @@ impl RequestCode {
         })
     }
 
-    fn write(&self, request: &CodeRequest, email: &Email<'_>) -> Result<Mail, lambda_runtime::Error> {
+    fn compose(&self, request: &CodeRequest, email: &Email<'_>) -> Result<Mail, lambda_runtime::Error> {
         let content = Content {
             code: &email.code,
             expires_in: email.ends_at - email.now,

@@ -1,10 +1,10 @@
 //! Mails a code, unless the person has it already.
 //!
-//! 1. Choose the next step: an email, by what is known of the challenge (at first that there is none).
-//! 2. Charge the email, in one transaction. If the challenge turns out to be another, back to 1.
-//! 3. Send it. (A test recipient has a fixed code and gets no email; all else is the same.)
+//! 1. Choose the next step: an email, or none. At first, assume that there is no challenge.
+//! 2. Charge the email, in one transaction, unless a limit refuses. If there is a challenge, or it has changed: back to 1.
+//! 3. Send the email. (A test recipient has a fixed code and gets no email; all else is the same.)
 //!
-//! An email that SES does not confirm is settled in a second transaction. Nothing else is ever undone.
+//! If SES fails, a second transaction undoes the charge. Nothing else is undone here.
 
 mod email;
 
@@ -14,8 +14,8 @@ use time::UtcDateTime;
 use verification::aws::client;
 use verification::aws::mailer::Mailer;
 use verification::aws::secret::Secret;
-use verification::aws::table::Table;
-use verification::aws::table::email::{Charge, Payers};
+use verification::aws::table::email::{Account, Charge};
+use verification::aws::table::{Table, TableError};
 use verification::config::RequestCodeConfig;
 use verification::http::problem::Problem;
 use verification::http::request::{self, JsonBody};
@@ -24,15 +24,16 @@ use verification::keys::Keys;
 use verification::locale::Locale;
 use verification::rules::challenge_id::{ChallengeId, ChallengeRef};
 use verification::rules::code::Code;
+use verification::rules::limits::Refusal;
 use verification::rules::mail_id::MailId;
 use verification::rules::mailbox::Mailbox;
-use verification::rules::next_step::{NextStep, Steps};
+use verification::rules::next_step::{Chooser, NextStep};
 use verification::rules::recipient::Recipient;
 use verification::rules::source::Source;
 use verification::rules::test_recipient::TestRecipients;
 
-/// How often a request charges an email that a competing request turns out to have made wrong. Each takes a change of the challenge
-/// in between, so more than three have not been seen.
+/// The most transactions in which a request tries to charge its email. The first assumes a new challenge. After the second,
+/// each further one follows a change by another request.
 const MAX_TRANSACTIONS: usize = 4;
 
 /// The function, with everything that it sets up once.
@@ -53,6 +54,8 @@ struct CodeRequest {
     challenge_id: ChallengeId,
     /// Whether the caller named it.
     is_named: bool,
+    /// The id of its email, if it sends one.
+    mail: MailId,
     /// The domain of the API that it came to.
     domain: Option<String>,
     /// The fixed code of a test recipient, which gets no email.
@@ -82,7 +85,7 @@ impl RequestCode {
                 limits.mails_per_day,
                 limits.first_mails_per_day,
                 limits.unconfirmed_stay_charged,
-                "the limits of a mailbox are lowered, or its codes would be too easy to guess"
+                "the limits of a mailbox are lowered: otherwise its codes would be too easy to guess"
             );
             config.limits = limits;
         }
@@ -105,8 +108,7 @@ impl RequestCode {
     ) -> Response<Body> {
         let outcome = async {
             let code_request = self.read(request, now, generator)?;
-            let mail = MailId::draw(generator).map_err(no_random_id)?;
-            self.request_code(&code_request, mail, now).await
+            self.request_code(&code_request, now).await
         };
         response::respond(outcome.await, request)
     }
@@ -124,6 +126,7 @@ impl RequestCode {
         let named = body.challenge_id()?;
         Ok(CodeRequest {
             is_named: named.is_some(),
+            mail: MailId::draw(generator).map_err(no_random_id)?,
             challenge_id: named.map_or_else(|| ChallengeId::draw(generator).map_err(no_random_id), Ok)?,
             locale: Locale::choose(asked, request::accept_language(request), fallback),
             domain: request::domain(request).map(ToOwned::to_owned),
@@ -134,23 +137,23 @@ impl RequestCode {
         })
     }
 
-    /// Takes a request through its steps. `mail` names the email that it sends, if it sends one.
-    async fn request_code(&self, request: &CodeRequest, mail: MailId, now: UtcDateTime) -> Result<Success, Problem> {
+    /// Takes a request through its steps.
+    async fn request_code(&self, request: &CodeRequest, now: UtcDateTime) -> Result<Success, Problem> {
         let key_ring = self.secret.key_ring(now).await;
         let keys = key_ring.active(now);
-        let steps = Steps {
+        let chooser = Chooser {
             active: request.challenge(keys),
-            mail,
+            mail: request.mail,
             now,
             rules: self.config.code_rules(),
             limits: self.config.limits,
         };
-        let mut payers = Payers::new(keys, &Mailbox::of(&request.recipient), request.source, &steps);
-        let mut step = steps.next(steps.active, None);
-        // During a rotation a challenge may be alive under the other keys. (The active ones come first.)
-        for other in key_ring.accepted(now).skip(1).filter(|_| request.is_named) {
+        let mut account = Account::new(keys, &Mailbox::of(&request.recipient), request.source, &chooser);
+        let mut step = chooser.choose(chooser.active, None);
+        // During a rotation the challenge may be alive under the other keys, which come second.
+        if let Some(other) = key_ring.accepted(now).nth(1).filter(|_| request.is_named) {
             let other = request.challenge(other);
-            step = steps.next(other, self.table.find(other).await.map_err(Problem::internal)?);
+            step = chooser.choose(other, self.table.find(other).await.map_err(Problem::internal)?);
         }
         let mailed = |expires_in, resend_in, by| {
             let challenge_id = request.challenge_id;
@@ -168,13 +171,12 @@ impl RequestCode {
                     return Ok(mailed(expires_in, resend_in, MailedBy::EarlierRequest));
                 }
             };
-            let charge = self.table.charge(&email, &mut payers).await;
-            step = match charge.map_err(Problem::internal)? {
+            step = match self.table.charge(&email, &mut account).await.map_err(not_charged)? {
                 Charge::Done => {
-                    let by = self.send(request, &email, &payers).await?;
+                    let by = self.send(request, &email, &account).await?;
                     return Ok(mailed(email.ends_at - now, self.config.limits.resend_pause, by));
                 }
-                Charge::Found(found) => steps.next(email.challenge, found),
+                Charge::Found(found) => chooser.choose(email.challenge, found),
                 Charge::Refused(refusal) => return Err(Problem::TooManyRequests(refusal)),
             };
         }
@@ -186,6 +188,14 @@ impl CodeRequest {
     /// The challenge that it is about, under these keys.
     fn challenge<'a>(&'a self, keys: &'a Keys) -> ChallengeRef<'a> {
         ChallengeRef::new(keys, &self.recipient, self.challenge_id).with_test_code(self.test_code.as_ref())
+    }
+}
+
+/// Whoever floods a mailbox or a source with requests makes them collide. That wakes nobody.
+fn not_charged(error: TableError) -> Problem {
+    match error {
+        TableError::Collided(_) => Problem::TooManyRequests(Refusal::COLLIDED),
+        error => Problem::internal(error),
     }
 }
 

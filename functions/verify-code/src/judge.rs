@@ -22,7 +22,7 @@ use crate::VerifyCode;
 /// How long a right code waits until its emails are given back.
 const MAX_GIVE_BACK: Duration = Duration::from_secs(1);
 
-/// A submitted code.
+/// A code, typed or from a link.
 pub(crate) struct Attempt {
     pub(crate) recipient: Recipient,
     pub(crate) challenge_id: ChallengeId,
@@ -31,12 +31,12 @@ pub(crate) struct Attempt {
     pub(crate) by_link: bool,
 }
 
-/// What an attempt turned out to be.
-struct Judged {
-    verdict: Verdict,
-    /// `jti` of the proof, if the attempt was right.
+/// A right code.
+struct Right {
+    verified_at: UtcDateTime,
+    /// `jti` of its proof.
     proof_id: String,
-    /// What a right code gives back for the first time: emails, by the names of the items of the sources that paid for them.
+    /// What it gives back for the first time: emails, by the names of the items of the sources that paid for them.
     paid_by: BTreeMap<String, u32>,
 }
 
@@ -60,39 +60,39 @@ impl VerifyCode {
             challenge_id,
             ..
         } = attempt;
-        match judged.verdict {
-            Verdict::Right { verified_at, .. } => {
-                let key = key_ring.active(verified_at).proof();
-                let redemption = Redemption {
-                    recipient: &recipient,
+        let right = match judged {
+            Ok(right) => right,
+            Err(Verdict::Wrong { guesses_left }) => {
+                return Err(Problem::InvalidCode {
                     challenge_id,
-                    proof_id: judged.proof_id,
-                    verified_at,
-                    is_test,
-                };
-                let proof = Proof::sign(key, &self.config.proof, &issuer, &redemption).map_err(Problem::internal)?;
-                self.give_back(judged.paid_by).await;
-                Ok(Success::Verified {
-                    recipient,
-                    challenge_id,
-                    token: proof.token,
-                    expires_in: proof.expires_at - now,
-                    is_test,
-                })
+                    guesses_left,
+                });
             }
-            Verdict::Wrong { guesses_left } => Err(Problem::InvalidCode {
-                challenge_id,
-                guesses_left,
-            }),
-            Verdict::Gone => Err(Problem::CodeExpired {
-                challenge_id,
-                is_replaced: false,
-            }),
-            Verdict::Replaced => Err(Problem::CodeExpired {
-                challenge_id,
-                is_replaced: true,
-            }),
-        }
+            Err(verdict) => {
+                let is_replaced = verdict == Verdict::Replaced;
+                return Err(Problem::CodeExpired {
+                    challenge_id,
+                    is_replaced,
+                });
+            }
+        };
+        let redemption = Redemption {
+            recipient: &recipient,
+            challenge_id,
+            proof_id: right.proof_id,
+            verified_at: right.verified_at,
+            is_test,
+        };
+        let key = key_ring.active(right.verified_at).proof();
+        let proof = Proof::sign(key, &self.config.proof, &issuer, &redemption).map_err(Problem::internal)?;
+        self.give_back(right.paid_by).await;
+        Ok(Success::Verified {
+            recipient,
+            challenge_id,
+            token: proof.token,
+            expires_in: proof.expires_at - now,
+            is_test,
+        })
     }
 
     /// The fixed code of a test recipient.
@@ -100,8 +100,13 @@ impl VerifyCode {
         self.test_recipients.as_ref()?.code(recipient, now)
     }
 
-    /// Submits the code in one write, during a rotation in one for each of the two keys until its challenge is found.
-    async fn submit(&self, key_ring: &KeyRing, attempt: &Attempt, now: UtcDateTime) -> Result<Judged, TableError> {
+    /// Submits the code under each accepted key, until the challenge is found. Outside a rotation that is one write.
+    async fn submit(
+        &self,
+        key_ring: &KeyRing,
+        attempt: &Attempt,
+        now: UtcDateTime,
+    ) -> Result<Result<Right, Verdict>, TableError> {
         let max_guesses = self.config.shared.max_guesses;
         for keys in key_ring.accepted(now) {
             let challenge = ChallengeRef::new(keys, &attempt.recipient, attempt.challenge_id)
@@ -118,28 +123,27 @@ impl VerifyCode {
             } else {
                 guess::judge(&digest, &written, max_guesses, now)
             };
-            let (is_first, stored) = match written {
+            let Verdict::Right { verified_at } = verdict else {
+                return Ok(Err(verdict));
+            };
+            let (gives_back, stored) = match written {
                 // After the link, everything was given back already.
                 Condition::Held(stored) => (attempt.by_link || stored.linked_at.is_none(), stored),
                 Condition::Failed(stored) => (false, stored),
             };
-            return Ok(Judged {
-                verdict,
+            return Ok(Ok(Right {
+                verified_at,
                 proof_id: challenge.proof_id(stored.generation),
-                paid_by: if is_first { stored.paid_by } else { BTreeMap::new() },
-            });
+                paid_by: if gives_back { stored.paid_by } else { BTreeMap::new() },
+            }));
         }
-        Ok(Judged {
-            verdict: Verdict::Gone,
-            proof_id: String::new(),
-            paid_by: BTreeMap::new(),
-        })
+        Ok(Err(Verdict::Gone))
     }
 
-    /// Gives the emails of a verified challenge back to the sources that paid for them, so that limits count only what nobody
-    /// verified.
+    /// Gives the emails of a verified challenge back to the sources that paid for them, so that a source's limit counts only
+    /// what nobody verified.
     ///
-    /// Nobody waits long for it, and if it fails nobody notices: a source then has fewer emails for the day.
+    /// Nobody waits long for it, and if it fails nobody notices: the source has fewer emails left today.
     async fn give_back(&self, paid_by: BTreeMap<String, u32>) {
         let all = async {
             for (source, mails) in paid_by.into_iter().filter(|(_, mails)| *mails > 0) {

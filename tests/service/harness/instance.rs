@@ -39,7 +39,7 @@ pub(super) async fn request_code(
         Way::Memory => client::ses(&sdk_config(world), SES_TIME_LIMIT),
         Way::Socket(url) => client::ses(
             &anywhere().into_builder().endpoint_url(url).build(),
-            Duration::from_secs(1),
+            Duration::from_secs(2),
         ),
     };
     let mailer = Mailer::new(ses, &config.mailer, &config.shared.brand.name).expect("a usable sender");

@@ -1,9 +1,9 @@
 //! Time limits and retries of every AWS call, and what may be said of one that failed.
 //!
-//! The slowest request to request-code waits 3 s for the secret, looks its challenge up in 2 s, tries colliding transactions for 2 s
-//! and then makes four of 2 s each, waits 6 s for SES (1 s for a connection that cannot be made, then 5 s), and settles the email in
-//! 3 s: 24 s. verify-code waits 3 s for the secret and submits a guess under two keys, each within 4 s if it collides; a right one
-//! gives its emails back in a second: 12 s. The template gives both 25 s.
+//! The slowest request to request-code waits 3 s for the secret, 4 s for a look at its challenge and for what collides, and
+//! makes four transactions of 2 s each. It waits 6 s for SES (1 s for a connection that cannot be made, then 5 s), and 3 s to undo
+//! the charge: 24 s. verify-code waits 3 s for the secret and submits a guess under two keys, each within 4 s if it collides.
+//! A right one gives its emails back in a second: 12 s. The template gives both 25 s.
 
 use std::error::Error;
 use std::time::Duration;

@@ -9,6 +9,7 @@ use email_encoding::headers::writer::EmailWriter;
 use time::Duration;
 
 use super::client;
+use super::table::email::Failure;
 use crate::mail::Mail;
 use crate::rules::recipient::Recipient;
 
@@ -18,17 +19,23 @@ const AUTOMATIC: [(&str, &str); 2] = [
     ("X-Auto-Response-Suppress", "All"),
 ];
 
-/// `Retry-After` when SES is throttled or out of reach. It has nothing, so a breath is enough.
+/// `Retry-After` when SES is throttled or out of reach. It has not got the email, so a breath is enough.
 const BRIEFLY: Duration = Duration::seconds(5);
 /// `Retry-After` when SES did not say whether it took the email. It may be ill, and the email may still arrive.
 const UNCONFIRMED: Duration = Duration::seconds(30);
 /// `Retry-After` when SES has paused the account or its day's quota is used up. That takes a person, or hours.
 const STOPPED: Duration = Duration::minutes(5);
-/// What SES's first API calls sending that an operator has paused. The second one documents its own name only.
-const PAUSED: [&str; 2] = [
+/// What SES says when it is paused or its quota is used up. The last two are names of its first API, for which the second one
+/// documents `SendingPausedException` alone.
+const STOPPED_CODES: [&str; 5] = [
+    "LimitExceededException",
+    "SendingPausedException",
+    "AccountSuspendedException",
     "AccountSendingPausedException",
     "ConfigurationSetSendingPausedException",
 ];
+/// What SES says when there are too many calls.
+const THROTTLED_CODES: [&str; 3] = ["TooManyRequestsException", "Throttling", "ThrottlingException"];
 
 /// The SES message tag of every email. It tells these emails from others of the account.
 const SERVICE_TAG: (&str, &str) = ("service", "email-verification");
@@ -50,7 +57,7 @@ pub struct Mailer {
     configuration_set: String,
 }
 
-/// SES did not confirm an email.
+/// SES did not take an email, or did not say.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
     /// SES did not take the email, and will take it later: it is throttled or paused, or cannot be reached.
@@ -122,12 +129,15 @@ impl Mailer {
 }
 
 impl MailError {
-    /// Whether SES may have taken the email.
-    pub const fn is_unconfirmed(&self) -> bool {
-        matches!(self, Self::Unconfirmed(_))
+    /// What that means for the charge of the email.
+    pub const fn failure(&self) -> Failure {
+        match self {
+            Self::Unconfirmed(_) => Failure::Unconfirmed,
+            _ => Failure::NotTaken,
+        }
     }
 
-    /// The time until another attempt is worth it. None if none is.
+    /// When to try again. None if that cannot help.
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unavailable { retry_after, .. } => Some(*retry_after),
@@ -140,39 +150,18 @@ impl MailError {
     /// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors>
     fn from_call(error: &SdkError<SendEmailError>) -> Self {
         let cause = client::cause(error);
+        let unavailable = |cause, retry_after| Self::Unavailable { cause, retry_after };
         match error {
-            error if client::was_never_connected(error) => Self::Unavailable {
-                cause,
-                retry_after: BRIEFLY,
-            },
+            error if client::was_never_connected(error) => unavailable(cause, BRIEFLY),
             SdkError::TimeoutError(_) | SdkError::ResponseError(_) | SdkError::DispatchFailure(_) => {
                 Self::Unconfirmed(cause)
             }
-            SdkError::ServiceError(refusal) => {
-                let code = refusal.err().code();
-                match refusal.err() {
-                    SendEmailError::TooManyRequestsException(_) => Self::Unavailable {
-                        cause,
-                        retry_after: BRIEFLY,
-                    },
-                    _ if matches!(code, Some("Throttling" | "ThrottlingException")) => Self::Unavailable {
-                        cause,
-                        retry_after: BRIEFLY,
-                    },
-                    SendEmailError::LimitExceededException(_)
-                    | SendEmailError::SendingPausedException(_)
-                    | SendEmailError::AccountSuspendedException(_) => Self::Unavailable {
-                        cause,
-                        retry_after: STOPPED,
-                    },
-                    _ if code.is_some_and(|code| PAUSED.contains(&code)) => Self::Unavailable {
-                        cause,
-                        retry_after: STOPPED,
-                    },
-                    _ if refusal.raw().status().is_server_error() => Self::Unconfirmed(cause),
-                    _ => Self::Refused(cause),
-                }
-            }
+            SdkError::ServiceError(refusal) => match refusal.err().code() {
+                Some(code) if THROTTLED_CODES.contains(&code) => unavailable(cause, BRIEFLY),
+                Some(code) if STOPPED_CODES.contains(&code) => unavailable(cause, STOPPED),
+                _ if refusal.raw().status().is_server_error() => Self::Unconfirmed(cause),
+                _ => Self::Refused(cause),
+            },
             _ => Self::Unbuilt(cause),
         }
     }

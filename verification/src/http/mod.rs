@@ -7,8 +7,8 @@
 //! * [`problem`]: what a caller gets when it does not.
 //! * [`html`]: what a person gets who follows the link of an email.
 //!
-//! Only the last three know the API's status codes. `response` and `problem` also log the outcome of each request. A caller's malformed
-//! request is not logged.
+//! Only the last three know the API's status codes. `response` and `problem` also log the outcome of each request.
+//! A caller's malformed request is not logged.
 
 pub mod event_filter;
 pub mod html;

@@ -72,9 +72,10 @@ impl KeyRing {
         Self { newest, previous }
     }
 
-    /// Whether a version may be active at `now` that did not exist when the secret was read, at `read_at`.
+    /// Whether a version that did not exist when the secret was read, at `read_at`, may become active before a key set ends that
+    /// somebody keeps from `now` on.
     pub fn is_outdated(read_at: UtcDateTime, now: UtcDateTime) -> bool {
-        now - read_at >= ACTIVE_AFTER
+        now - read_at >= ACTIVE_AFTER - KEY_SET_MAX_AGE
     }
 
     /// The newest version, active or not.
@@ -188,11 +189,8 @@ mod tests {
     }
 
     #[test]
-    fn a_reading_is_outdated_once_a_version_may_be_active_that_it_missed() {
-        assert!(!KeyRing::is_outdated(
-            ROTATED - SECOND,
-            ROTATED + 15 * MINUTE - 2 * SECOND
-        ));
-        assert!(KeyRing::is_outdated(ROTATED - SECOND, ROTATED + 15 * MINUTE - SECOND));
+    fn a_reading_is_outdated_before_anybody_keeps_a_key_set_without_the_active_key() {
+        assert!(!KeyRing::is_outdated(ROTATED, ROTATED + 10 * MINUTE - SECOND));
+        assert!(KeyRing::is_outdated(ROTATED, ROTATED + 10 * MINUTE));
     }
 }

@@ -14,21 +14,21 @@ const MIN_TIME_LEFT: Duration = Duration::minutes(1);
 /// A challenge as its item in the table describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
-    /// The email that opened it, newly or once more. Its code, its link and the id of its proof are derived from this.
+    /// The email that opened it, newly or once more. Its code and the id of its proof are derived from this.
     pub generation: MailId,
     /// The newest email of its code.
     pub mail: MailId,
     /// When its code expires, whether or not TTL has deleted the item by then.
     pub ends_at: UtcDateTime,
-    /// The digest of its code. None after SES refused the first email of the code: then it takes no guesses.
+    /// The digest of its code. None after SES did not take the first email of the code: then it takes no guesses.
     pub code_digest: Option<Digest>,
-    /// When its newest email was charged. None if SES did not confirm that one.
+    /// When its newest email was charged. None if SES did not take that one, or did not say.
     pub sent_at: Option<UtcDateTime>,
-    /// The digests of all codes that were submitted for it.
+    /// The digests of all codes that were submitted for this generation.
     pub guesses: HashSet<Digest>,
     /// The newest of them.
     pub last_guess: Option<Digest>,
-    /// When the newest of them arrived. For a challenge that a typed code used that is when it was used.
+    /// When the newest of them arrived. If that was the right code, this is when it was used.
     pub last_guess_at: Option<UtcDateTime>,
     /// When its link was used.
     pub linked_at: Option<UtcDateTime>,
@@ -43,16 +43,22 @@ impl Challenge {
         self.linked_at.is_some() || code.is_some_and(|code| self.guesses.contains(code))
     }
 
-    /// Whether its code may be mailed again. If not, the challenge is dead, and the next email opens it anew.
+    /// Whether its code still works: it is unused, has guesses left and has not expired.
     ///
-    /// It is alive while it is unused, has guesses left and over a minute (half of a lifetime that is under two minutes).
-    /// `code` is the digest of the code that would be mailed now. It differs from the challenge's own after the
-    /// configured number of digits was changed.
-    pub fn is_alive(&self, code: &Digest, rules: CodeRules, now: UtcDateTime) -> bool {
+    /// `code` is the digest of the code that would be mailed now. It differs from the challenge's own after the configured
+    /// number of digits was changed.
+    pub fn is_open(&self, code: &Digest, rules: CodeRules, now: UtcDateTime) -> bool {
         self.code_digest.as_ref() == Some(code)
             && !self.is_used()
             && self.guesses.len() < rules.max_guesses
-            && self.ends_at - now > MIN_TIME_LEFT.min(rules.lifetime / 2)
+            && now < self.ends_at
+    }
+
+    /// Whether its code may be mailed again. If not, the challenge is dead, and the next email opens it anew.
+    ///
+    /// It is alive if it is open and has over a minute left (over half of a lifetime that is under two minutes).
+    pub fn is_alive(&self, code: &Digest, rules: CodeRules, now: UtcDateTime) -> bool {
+        self.is_open(code, rules, now) && self.ends_at - now > MIN_TIME_LEFT.min(rules.lifetime / 2)
     }
 }
 

@@ -47,12 +47,11 @@ impl fmt::Display for ChallengeId {
 
 /// A challenge by its full name: its id, its recipient, and the keys that it was opened under.
 ///
-/// During a rotation of the secret two sets of keys are in use, and an id means nothing under the wrong one. So the three
-/// travel together, and everything that depends on them is derived here.
+/// During a rotation of the secret two sets of keys are in use, and an id means nothing under the wrong one. So they travel
+/// together, and everything that depends on them is derived here.
 ///
-/// A test recipient's challenge never equals an ordinary one, even with the same id and address: all that is derived differs,
-/// and with another fixed code it differs again. So a fixed code buys no proof that is not marked, whatever is configured
-/// when it is submitted, and one that was replaced buys none at all.
+/// A test recipient's challenge never equals an ordinary one, even with the same id and address, and each fixed code makes
+/// another. So a fixed code buys only a marked proof, and one that was replaced buys none.
 #[derive(Clone, Copy)]
 pub struct ChallengeRef<'a> {
     keys: &'a Keys,
@@ -72,7 +71,7 @@ impl<'a> ChallengeRef<'a> {
         }
     }
 
-    /// The same challenge for a test recipient, which has this code; or for any other recipient.
+    /// The same challenge, with the fixed code if its recipient is a test recipient.
     pub const fn with_test_code(self, test_code: Option<&'a Code>) -> Self {
         Self { test_code, ..self }
     }
@@ -97,10 +96,9 @@ impl<'a> ChallengeRef<'a> {
         self.mac(&self.keys.item_name, &[]).to_string()
     }
 
-    /// The code of a generation: an HMAC of recipient, challenge and generation, cut to `digits` without bias.
-    ///
-    /// A test recipient's code is not derived but the configured one. A derived code can be mailed again, although the table
-    /// holds nothing to recover it from. This is the keyed part of HOTP (RFC 4226).
+    /// The code of a generation: an HMAC of recipient, challenge and generation, cut to `digits` without bias (the keyed part
+    /// of HOTP, RFC 4226). So it can be mailed again, although the table does not hold it. A test recipient has its fixed
+    /// code instead.
     pub fn code(self, generation: MailId, digits: u8) -> Code {
         match self.test_code {
             Some(code) => code.clone(),
@@ -114,7 +112,7 @@ impl<'a> ChallengeRef<'a> {
         self.mac(&self.keys.code, &fields).first_word()
     }
 
-    /// The digest that the table stores, of the challenge's own code as of a guess at it.
+    /// The digest of a code or of a guess, as the table stores it.
     pub fn digest(self, code: &Code) -> Digest {
         Digest(self.mac(&self.keys.digest, &[code.as_str().as_bytes()]).to_string())
     }

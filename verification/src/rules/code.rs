@@ -15,14 +15,14 @@ pub struct CodeRules {
     pub max_guesses: usize,
 }
 
-/// The service accepts a chance of one in so many that somebody guesses a code of one address within a UTC day.
-/// (NIST SP 800-63B-4, 3.2.2, allows 100 guesses in a row: 1 in 10,000 with 6 digits.)
-const MIN_ODDS: u64 = 1_000;
+/// The service accepts a chance of one in so many that somebody guesses a code of one mailbox within a UTC day.
+/// (NIST SP 800-63B-4, 3.2.2, allows 100 guesses in a row: 1 in 10,000 with 6 digits. The defaults keep to that.)
+const ONE_IN: u64 = 1_000;
 
 impl CodeRules {
-    /// The most codes of one address that may be guessed at in a UTC day. At least one.
+    /// The most codes of one mailbox that may be guessed at in a UTC day. At least one.
     pub fn max_codes_a_day(&self) -> u32 {
-        let codes = 10_u64.pow(u32::from(self.digits)) / (MIN_ODDS * self.max_guesses.max(1) as u64);
+        let codes = 10_u64.pow(u32::from(self.digits)) / (ONE_IN * self.max_guesses.max(1) as u64);
         u32::try_from(codes).unwrap_or(u32::MAX).max(1)
     }
 }
@@ -82,7 +82,7 @@ fn reduce(word: u64, codes: u64) -> Option<u64> {
     (word <= u64::MAX - incomplete).then_some(word % codes)
 }
 
-/// White space and dashes of Unicode, the invisible ones included that are copied along with a code.
+/// Spaces and dashes of Unicode, and the invisible characters that get copied with a code.
 fn is_separator(typed: char) -> bool {
     typed.is_whitespace()
         || matches!(

@@ -5,7 +5,6 @@ use time::{Duration, UtcDateTime};
 use crate::rules::challenge::Challenge;
 use crate::rules::challenge_id::Digest;
 use crate::rules::condition::Condition;
-use crate::rules::mail_id::MailId;
 
 /// How long after its redemption the right code may be submitted again, so that a lost response costs nobody their sign-up.
 pub const REPEATABLE_FOR: Duration = Duration::minutes(1);
@@ -17,8 +16,6 @@ pub enum Verdict {
     Right {
         /// When it was proven. A repeat gets the time of the first.
         verified_at: UtcDateTime,
-        /// The generation of the challenge that it answered.
-        generation: MailId,
     },
     /// The code is wrong.
     Wrong {
@@ -42,7 +39,6 @@ pub fn judge(guess: &Digest, written: &Condition<Challenge>, max_guesses: usize,
     match written {
         Condition::Held(challenge) if challenge.code_digest.as_ref() == Some(guess) => Verdict::Right {
             verified_at: challenge.linked_at.unwrap_or(now),
-            generation: challenge.generation,
         },
         Condition::Held(challenge) => Verdict::Wrong {
             guesses_left: max_guesses.saturating_sub(challenge.guesses.len()),
@@ -56,14 +52,11 @@ pub fn judge(guess: &Digest, written: &Condition<Challenge>, max_guesses: usize,
 
 /// Judges the newest guess of a challenge, submitted once more.
 ///
-/// The right code stays repeatable for its 60 s even when the challenge expires in between: whoever was in time keeps that.
+/// The right code stays repeatable for [`REPEATABLE_FOR`], even if it expires meanwhile.
 fn judge_repeat(challenge: &Challenge, is_right: bool, now: UtcDateTime) -> Verdict {
     let is_repeatable = |used_at| now - used_at <= REPEATABLE_FOR;
     match challenge.linked_at.or(challenge.last_guess_at) {
-        Some(verified_at) if is_right && is_repeatable(verified_at) => Verdict::Right {
-            verified_at,
-            generation: challenge.generation,
-        },
+        Some(verified_at) if is_right && is_repeatable(verified_at) => Verdict::Right { verified_at },
         Some(_) if !is_right && now < challenge.ends_at && challenge.linked_at.is_none_or(is_repeatable) => {
             Verdict::Wrong { guesses_left: 0 }
         }
@@ -73,9 +66,8 @@ fn judge_repeat(challenge: &Challenge, is_right: bool, now: UtcDateTime) -> Verd
 
 /// Judges a link, whose code has this digest, by what the write of its use found.
 ///
-/// A link comes out of the email as it was sealed, so it is no guess. If its use were one, the challenge would be used up at
-/// once, and for [`REPEATABLE_FOR`] nobody would count what a stranger types who asked for somebody else's email and waits for
-/// their tap.
+/// A link is no guess. If it were, its use would end the counting at once. A stranger who asked for somebody else's email could
+/// then try codes uncounted for [`REPEATABLE_FOR`] after their tap.
 pub fn judge_link(code: &Digest, written: &Condition<Challenge>, now: UtcDateTime) -> Verdict {
     let (challenge, used_at) = match written {
         Condition::Held(challenge) => (challenge, Some(now)),
@@ -88,10 +80,7 @@ pub fn judge_link(code: &Digest, written: &Condition<Challenge>, now: UtcDateTim
     };
     match (&challenge.code_digest, used_at) {
         (Some(own), _) if own != code => Verdict::Replaced,
-        (Some(_), Some(verified_at)) if now - verified_at <= REPEATABLE_FOR => Verdict::Right {
-            verified_at,
-            generation: challenge.generation,
-        },
+        (Some(_), Some(verified_at)) if now - verified_at <= REPEATABLE_FOR => Verdict::Right { verified_at },
         _ => Verdict::Gone,
     }
 }
@@ -119,10 +108,7 @@ mod tests {
     }
 
     fn right() -> Verdict {
-        Verdict::Right {
-            verified_at: NOW,
-            generation: challenge(&[]).generation,
-        }
+        Verdict::Right { verified_at: NOW }
     }
 
     fn taken(guesses: &[&str]) -> Verdict {

@@ -4,32 +4,31 @@ use time::{Duration, UtcDateTime};
 
 use crate::rules::code::CodeRules;
 
-/// What the clocks of two instances may differ by, and a little more. An email may follow so much before the pause is over, so
-/// that whoever waits for `resend_in` is not refused.
+/// Two instances' clocks may differ by 2 s. An email may follow 5 s before the pause is over, so whoever waits for `resend_in`
+/// is not refused.
 pub const CLOCK_SLACK: Duration = Duration::seconds(5);
-/// How many emails of a mailbox's UTC day SES may leave unconfirmed before each next one has to wait.
+/// From so many unconfirmed emails on, in a mailbox's UTC day, each email holds the mailbox.
 pub const MAX_UNCONFIRMED: u32 = 10;
-/// How long an email holds the mailbox once that many are unconfirmed: longer than a function can wait for SES.
+/// How long it holds it: longer than a request can run.
 pub const HOLD: Duration = Duration::seconds(30);
-/// The same once SES did not confirm it either.
+/// How long an unconfirmed email holds it.
 pub const UNCONFIRMED_HOLD: Duration = Duration::minutes(15);
 
 /// The limits on emails.
 ///
-/// They count failures, not people: a right code gives its emails back to the sources that caused them. And they bind those who
-/// cause emails, not those who are sent them: one source can use up only a part of what a mailbox takes.
+/// They bind those who cause emails, not those who are sent them: by default one source can use up 4 of a mailbox's 10.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Emails into one mailbox in one UTC day.
     pub mails_per_day: u32,
-    /// The same for the first email of a source that has sent it none that day, so that others cannot use up what a person
-    /// needs.
+    /// The same for a source's first email into it that day. It is higher, so that others cannot use up what a person needs.
     pub first_mails_per_day: u32,
     /// Emails from one source into one mailbox in one UTC day.
     pub mails_per_source: u32,
     /// The pause between two emails from one source into one mailbox, and between two of one challenge.
     pub resend_pause: Duration,
-    /// Emails of one source in one UTC day that no verification followed. None if sources are not limited.
+    /// Emails of one source in one UTC day that no verification followed: a right code gives its emails back. None if sources
+    /// are not limited.
     pub unverified_per_source: Option<u32>,
     /// Whether emails that SES did not confirm stay charged, because the odds leave no room for emails besides.
     pub unconfirmed_stay_charged: bool,
@@ -42,9 +41,9 @@ pub struct MailboxDay {
     pub mails: u32,
     /// Emails of the source.
     pub mails_of_source: u32,
-    /// When the newest of these was charged. None if SES did not confirm it.
+    /// When the newest of these was charged. None if SES failed to take it, or did not say.
     pub last_of_source: Option<UtcDateTime>,
-    /// Emails that SES did not confirm.
+    /// Emails of which SES did not say whether it took them.
     pub unconfirmed: u32,
     /// Until when an email holds the mailbox, once too many are unconfirmed.
     pub hold_until: Option<UtcDateTime>,
@@ -53,7 +52,7 @@ pub struct MailboxDay {
 /// Why a request is refused. A 429 says how long, the log says which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The limit: `pause`, `source-and-mailbox`, `mailbox`, `unconfirmed` or `source`.
+    /// The limit: `pause`, `source-and-mailbox`, `mailbox`, `unconfirmed`, `source` or `collisions`.
     pub limit: &'static str,
     /// The time until a request may succeed.
     pub retry_after: Duration,
@@ -81,17 +80,18 @@ impl Limits {
         }
     }
 
-    /// The same, lowered where the codes of a UTC day would be so many that one could be guessed ([`CodeRules::max_codes_a_day`]). Unconfirmed
-    /// emails have codes as well. They stay charged if the odds do not leave room for all that a sick SES can bring in a day: twice
-    /// the emails of a mailbox (those on their way when the last free one is noted, and those that count), the free ones, and
-    /// one each quarter of an hour.
+    /// The same, lowered until no more codes go into a mailbox in a UTC day than [`CodeRules::max_codes_a_day`].
+    ///
+    /// Unconfirmed emails carry codes too. A sick SES can bring twice the day's emails (those under way when the last free one
+    /// is noted, and those that count later), the free ones, and one each quarter of an hour. If that is too many,
+    /// unconfirmed emails stay charged.
     pub fn within_odds(self, rules: CodeRules) -> Self {
         let codes = rules.max_codes_a_day();
         let first_mails_per_day = codes.min(self.first_mails_per_day);
         let slots = Duration::DAY.whole_minutes() / UNCONFIRMED_HOLD.whole_minutes();
         let on_a_sick_day = u64::from(2 * first_mails_per_day + MAX_UNCONFIRMED - 1) + slots.unsigned_abs();
         Self {
-            // Half of them, but a second one as well, for a person whose first did not arrive.
+            // Half of the first ones, but at least two: a first email may not arrive.
             mails_per_day: self
                 .mails_per_day
                 .min(first_mails_per_day.div_ceil(2).max(2))
@@ -128,21 +128,23 @@ impl Limits {
             let pause = last.map_or(Duration::ZERO, |sent_at| self.pause_left(sent_at, now));
             let held_until = day.hold_until.filter(|_| day.unconfirmed >= MAX_UNCONFIRMED);
             let hold = held_until.map_or(Duration::ZERO, |until| until - now);
-            // A clock that is behind another may see no time left.
-            let (limit, left) = if hold > pause {
+            let (limit, retry_after) = if hold > pause {
                 ("unconfirmed", hold)
             } else {
                 ("pause", pause)
             };
-            Refusal {
-                limit,
-                retry_after: left.max(Duration::SECOND),
-            }
+            Refusal { limit, retry_after }
         }
     }
 }
 
 impl Refusal {
+    /// Too many requests for one mailbox or of one source at the same time.
+    pub const COLLIDED: Self = Self {
+        limit: "collisions",
+        retry_after: Duration::seconds(2),
+    };
+
     /// A limit that starts anew with the next UTC day.
     pub fn until_tomorrow(limit: &'static str, now: UtcDateTime) -> Self {
         let elapsed = now.unix_timestamp().rem_euclid(Duration::DAY.whole_seconds());
@@ -245,12 +247,6 @@ pub(crate) mod tests {
         let short = LIMITS.within_odds(CodeRules { digits: 4, ..RULES });
         assert_eq!((short.mails_per_day, short.first_mails_per_day), (2, 2));
         assert!(short.unconfirmed_stay_charged);
-        let shorter = LIMITS.within_odds(CodeRules {
-            digits: 4,
-            max_guesses: 10,
-            ..RULES
-        });
-        assert_eq!((shorter.mails_per_day, shorter.first_mails_per_day), (1, 1));
         let five = LIMITS.within_odds(CodeRules {
             digits: 5,
             max_guesses: 10,

@@ -10,10 +10,9 @@ use crate::rules::mail_id::MailId;
 
 /// What a request does next.
 pub enum NextStep<'a> {
-    /// It sends an email, if the table still is as this step was chosen by, and the limits allow it.
+    /// It sends an email, unless the table has changed since or a limit refuses.
     Mail(Box<Email<'a>>),
-    /// It sends none: the code is in an email of the running pause. A double tap, or a retry after a lost response, needs only the
-    /// same response again, from whichever source it comes.
+    /// It sends none. The code was mailed in the running pause, and a double tap needs the same response, from any source.
     AlreadyMailed {
         /// The time until the code expires.
         expires_in: Duration,
@@ -26,14 +25,12 @@ pub enum NextStep<'a> {
 pub struct Email<'a> {
     /// Its id.
     pub id: MailId,
-    /// When it is charged.
+    /// When its request came.
     pub now: UtcDateTime,
     /// The challenge whose code it carries.
     pub challenge: ChallengeRef<'a>,
     /// What becomes of the challenge.
     pub change: Change,
-    /// The generation of the code.
-    pub generation: MailId,
     /// The code.
     pub code: Code,
     /// When the code expires.
@@ -44,7 +41,7 @@ pub struct Email<'a> {
 
 /// What an email makes of its challenge.
 pub enum Change {
-    /// There is none under this id yet.
+    /// There is none under the active keys yet.
     Create,
     /// It is alive, and its code is mailed once more.
     Resend(Challenge),
@@ -53,8 +50,7 @@ pub enum Change {
 }
 
 /// Chooses the steps of one request.
-#[derive(Clone, Copy)]
-pub struct Steps<'a> {
+pub struct Chooser<'a> {
     /// The challenge that the request is about, under the active keys.
     pub active: ChallengeRef<'a>,
     /// The id of the email, if one goes out.
@@ -67,32 +63,29 @@ pub struct Steps<'a> {
     pub limits: Limits,
 }
 
-impl<'a> Steps<'a> {
-    /// The step after the table `found` this challenge, or none. During a rotation it may be under other keys than the active
-    /// ones. There it lives on, but it is opened under the active keys only.
-    pub fn next(&self, challenge: ChallengeRef<'a>, found: Option<Challenge>) -> NextStep<'a> {
+impl<'a> Chooser<'a> {
+    /// What follows if the table has `found` this for the challenge. Under older keys a live challenge goes on. A dead one is
+    /// opened anew under the active keys.
+    pub fn choose(&self, challenge: ChallengeRef<'a>, found: Option<Challenge>) -> NextStep<'a> {
         let Some(found) = found else {
             return self.open(Change::Create);
         };
-        let code = challenge.code(found.generation, self.rules.digits);
-        if !found.is_alive(&challenge.digest(&code), self.rules, self.now) {
-            let is_active = challenge.has_keys_of(self.active);
-            return self.open(if is_active {
-                Change::Reopen(found)
-            } else {
-                Change::Create
-            });
-        }
-        match found.sent_at {
-            Some(sent_at) if sent_at > self.limits.pause_over(self.now) => NextStep::AlreadyMailed {
+        let code = challenge.digest(&challenge.code(found.generation, self.rules.digits));
+        let mailed_at = found.sent_at.filter(|at| *at > self.limits.pause_over(self.now));
+        match mailed_at {
+            Some(mailed_at) if found.is_open(&code, self.rules, self.now) => NextStep::AlreadyMailed {
                 expires_in: self.rules.lifetime.min(found.ends_at - self.now),
-                resend_in: self.limits.pause_left(sent_at, self.now),
+                resend_in: self.limits.pause_left(mailed_at, self.now),
             },
-            _ => self.mail(challenge, found.generation, found.ends_at, Change::Resend(found)),
+            _ if found.is_alive(&code, self.rules, self.now) => {
+                self.mail(challenge, found.generation, found.ends_at, Change::Resend(found))
+            }
+            _ if challenge.has_keys_of(self.active) => self.open(Change::Reopen(found)),
+            _ => self.open(Change::Create),
         }
     }
 
-    /// An email with the code of a new generation, which is named after it.
+    /// An email that opens a generation. Its id names the generation.
     fn open(&self, change: Change) -> NextStep<'a> {
         self.mail(self.active, self.mail, self.now + self.rules.lifetime, change)
     }
@@ -109,7 +102,6 @@ impl<'a> Steps<'a> {
             now: self.now,
             challenge,
             change,
-            generation,
             code: challenge.code(generation, self.rules.digits),
             ends_at,
             max_guesses: self.rules.max_guesses,
@@ -123,9 +115,9 @@ impl Email<'_> {
         self.challenge.digest(&self.code)
     }
 
-    /// Whether it is the first of its generation. If SES refuses that one, the generation takes no guesses.
+    /// Whether it is the first of its generation. If SES does not take that one, the generation takes no guesses.
     pub fn is_first(&self) -> bool {
-        self.generation == self.id
+        !matches!(self.change, Change::Resend(_))
     }
 }
 
@@ -162,19 +154,19 @@ mod tests {
         }
     }
 
-    fn next(seconds: i64, found: Challenge) -> NextStep<'static> {
-        let steps = Steps {
+    fn choose(seconds: i64, found: Challenge) -> NextStep<'static> {
+        let chooser = Chooser {
             active: reference(),
             mail: MailId::parse("00000000000040008000000000000002").expect("an id"),
             now: OPENED_AT + Duration::seconds(seconds),
             rules: RULES,
             limits: LIMITS,
         };
-        steps.next(reference(), Some(found))
+        chooser.choose(reference(), Some(found))
     }
 
     fn email(seconds: i64, found: Challenge) -> Box<Email<'static>> {
-        match next(seconds, found) {
+        match choose(seconds, found) {
             NextStep::Mail(email) => email,
             NextStep::AlreadyMailed { .. } => panic!("no email"),
         }
@@ -182,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_repeat_needs_no_second_email_until_the_pause_is_nearly_over() {
-        let times = |seconds| match next(seconds, mailed()) {
+        let times = |seconds| match choose(seconds, mailed()) {
             NextStep::AlreadyMailed { expires_in, resend_in } => {
                 Some((expires_in.whole_seconds(), resend_in.whole_seconds()))
             }
@@ -192,6 +184,12 @@ mod tests {
         assert_eq!(times(-2), Some((600, 60)), "by a clock that is behind");
         assert_eq!(times(54), Some((546, 6)));
         assert_eq!(times(55), None);
+        let mut late = mailed();
+        late.sent_at = Some(OPENED_AT + Duration::seconds(540));
+        assert!(
+            matches!(choose(594, late), NextStep::AlreadyMailed { .. }),
+            "in the last minute"
+        );
     }
 
     #[test]
@@ -199,17 +197,7 @@ mod tests {
         let email = email(100, mailed());
         assert!(matches!(email.change, Change::Resend(_)) && !email.is_first());
         assert_eq!(Some(email.code_digest()), mailed().code_digest);
-        assert_eq!(
-            (email.generation, email.ends_at),
-            (mailed().generation, mailed().ends_at)
-        );
-    }
-
-    #[test]
-    fn an_email_that_ses_did_not_confirm_may_be_repeated_at_once() {
-        let mut unconfirmed = mailed();
-        unconfirmed.sent_at = None;
-        assert!(matches!(email(1, unconfirmed).change, Change::Resend(_)));
+        assert_eq!(email.ends_at, mailed().ends_at);
     }
 
     #[test]

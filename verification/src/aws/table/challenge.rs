@@ -1,9 +1,9 @@
-//! The item of a challenge. What an email makes of it is in `email`.
+//! The item of a challenge. What an email makes of it is in [`email`](super::email).
 
 use std::collections::HashSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use time::UtcDateTime;
+use time::{Duration, UtcDateTime};
 
 use super::attribute::{Item, number, read_digest, read_mail_id, read_time, required, text, time};
 use super::write::Write;
@@ -13,6 +13,8 @@ use crate::rules::challenge_id::{ChallengeRef, Digest};
 use crate::rules::condition::Condition;
 use crate::rules::guess::REPEATABLE_FOR;
 
+/// How long the item outlives the code, so that a late repeat of a request still finds it.
+pub(super) const OUTLIVES_CODE: Duration = Duration::days(1);
 /// Its code was not typed yet, and it has a guess left.
 pub(super) const TAKES_A_GUESS: &str =
     "(attribute_not_exists(guesses) OR (size(guesses) < :max_guesses AND NOT contains(guesses, code_digest)))";
@@ -27,14 +29,17 @@ impl Table {
     ///
     /// The functions may do nothing but `UpdateItem`, so this is a write whose condition never holds.
     pub async fn find(&self, challenge: ChallengeRef<'_>) -> Result<Option<Challenge>, TableError> {
-        let never = to("find a challenge", challenge).require("attribute_exists(pk) AND attribute_not_exists(pk)");
-        let found = self.write_challenge(never).await?;
-        Ok(found.map(|(Condition::Held(challenge) | Condition::Failed(challenge))| challenge))
+        let never =
+            write_to("look a challenge up", challenge).require("attribute_exists(pk) AND attribute_not_exists(pk)");
+        match self.write(never).await? {
+            Condition::Failed(item) if !item.is_empty() => read(&item).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Submits one guess, in one write whatever its outcome. None if there is no such challenge.
     ///
-    /// After the link was used, guesses are still taken and counted for as long as the right code gets the link's proof.
+    /// For a minute after the link was used, guesses still count, and the right code gets the link's proof.
     pub async fn guess(
         &self,
         challenge: ChallengeRef<'_>,
@@ -42,7 +47,7 @@ impl Table {
         max_guesses: usize,
         now: UtcDateTime,
     ) -> Result<Option<Condition<Challenge>>, TableError> {
-        let write = to("take a guess", challenge)
+        let write = write_to("record a guess", challenge)
             .set("last_guess = :guess, last_guess_at = :now")
             .add("guesses :guesses")
             .require("ends_at > :now AND attribute_exists(code_digest)")
@@ -56,7 +61,8 @@ impl Table {
         self.write_challenge(write).await
     }
 
-    /// Uses the link of an email, whose code has this digest, in one write whatever its outcome. None if there is no such challenge.
+    /// Uses the link of an email, whose code has this digest, in one write whatever its outcome. None if there is no such
+    /// challenge.
     ///
     /// The link is no guess, and leaves the guesses as they are: see [`judge_link`](crate::rules::guess::judge_link).
     pub async fn use_link(
@@ -66,7 +72,7 @@ impl Table {
         max_guesses: usize,
         now: UtcDateTime,
     ) -> Result<Option<Condition<Challenge>>, TableError> {
-        let write = to("use a link", challenge)
+        let write = write_to("use a link", challenge)
             .set("linked_at = :now")
             .require("ends_at > :now AND code_digest = :code AND attribute_not_exists(linked_at)")
             .require(TAKES_A_GUESS)
@@ -80,12 +86,13 @@ impl Table {
     async fn write_challenge(&self, write: Write) -> Result<Option<Condition<Challenge>>, TableError> {
         match self.write(write).await? {
             Condition::Failed(item) if item.is_empty() => Ok(None),
-            written => Ok(Some(written.try_map(|item| read(&item))?)),
+            Condition::Failed(item) => Ok(Some(Condition::Failed(read(&item)?))),
+            Condition::Held(item) => Ok(Some(Condition::Held(read(&item)?))),
         }
     }
 }
 
-fn to(step: &'static str, challenge: ChallengeRef) -> Write {
+fn write_to(step: &'static str, challenge: ChallengeRef) -> Write {
     Write::new(step, pk(challenge))
 }
 

@@ -1,38 +1,34 @@
 //! What an email costs. One transaction over its challenge, its mailbox and its source charges it before it goes out. Another
-//! one settles it if SES did not confirm it.
+//! one undoes that if SES did not take it, or did not say.
 
 use std::time::Duration as StdDuration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use time::Duration;
 
 use super::attribute::{number, text, time};
-use super::challenge::TAKES_A_GUESS;
+use super::challenge::{OUTLIVES_CODE, TAKES_A_GUESS};
 use super::mailbox_day::MailboxItem;
+use super::source_day::SourceItem;
 use super::write::{COLLIDES_FOR, Collisions, Transaction, Write};
 use super::{Table, TableError, challenge, source_day};
 use crate::keys::Keys;
 use crate::rules::challenge::Challenge;
-use crate::rules::limits::{Limits, Refusal};
-use crate::rules::mail_id::MailId;
+use crate::rules::limits::Refusal;
 use crate::rules::mailbox::Mailbox;
-use crate::rules::next_step::{Change, Email, Steps};
+use crate::rules::next_step::{Change, Chooser, Email};
 use crate::rules::source::Source;
 
-/// How long the item of a challenge outlives its code, so that a late repeat of a request still finds it.
-const OUTLIVES_CODE: Duration = Duration::days(1);
-/// How long a settlement that collides is tried again.
-const SETTLES_FOR: StdDuration = StdDuration::from_secs(1);
+/// How long an undoing that collides is tried again.
+const UNDOES_FOR: StdDuration = StdDuration::from_secs(1);
 /// Nobody used the code or its link.
 const IS_UNUSED: &str = "attribute_not_exists(linked_at) AND \
     (attribute_not_exists(code_digest) OR attribute_not_exists(guesses) OR NOT contains(guesses, code_digest))";
 
-/// Who pays for the email of a request, whichever challenge it turns out to carry: its mailbox and its source, on its UTC day.
-pub struct Payers {
+/// What the email of a request is charged to, beside its challenge: its mailbox and its source, on its UTC day.
+pub struct Account {
     mailbox: MailboxItem,
-    /// The name of the source's item. None if sources are not limited.
-    source: Option<String>,
-    limits: Limits,
+    /// None if sources are not limited.
+    source: Option<SourceItem>,
     collisions: Collisions,
     /// Transactions so far, for their tokens.
     transactions: u32,
@@ -42,95 +38,98 @@ pub struct Payers {
 pub enum Charge {
     /// It is charged, and may go out.
     Done,
-    /// The challenge is not as it was. This is what it is now.
+    /// The challenge has changed since the email was chosen. This is what it is now.
     Found(Option<Challenge>),
     /// A limit refused it. Nobody was charged.
     Refused(Refusal),
 }
 
-/// What SES made of an email that it did not confirm.
+/// How SES failed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Unsent {
-    /// It did not take it.
+pub enum Failure {
+    /// It did not take the email.
     NotTaken,
     /// It did not say whether it took it.
     Unconfirmed,
 }
 
-impl Payers {
-    /// Those of a request.
-    pub fn new(keys: &Keys, mailbox: &Mailbox, source: Source, steps: &Steps<'_>) -> Self {
-        let Steps { mail, now, limits, .. } = *steps;
+impl Account {
+    /// That of a request, under the active keys.
+    pub fn new(keys: &Keys, mailbox: &Mailbox, source: Source, chooser: &Chooser) -> Self {
+        let (limits, now) = (chooser.limits, chooser.now);
+        let limit = limits.unverified_per_source;
         Self {
-            mailbox: MailboxItem::new(keys, mailbox, source, now),
-            source: limits.unverified_per_source.map(|_| source_day::pk(keys, source, now)),
-            limits,
-            collisions: Collisions::new(*mail.as_bytes(), COLLIDES_FOR),
+            mailbox: MailboxItem::new(keys, mailbox, source, limits, now),
+            source: limit.map(|limit| SourceItem::new(keys, source, limit, now)),
+            collisions: Collisions::new(*chooser.mail.as_bytes(), COLLIDES_FOR),
             transactions: 0,
         }
+    }
+
+    fn source_pk(&self) -> Option<&str> {
+        self.source.as_ref().map(|source| source.pk.as_str())
     }
 }
 
 impl Table {
-    /// Charges an email that is about to go out, and makes its challenge take guesses: all or nothing.
+    /// Charges an email that is about to go out, and lets its challenge take guesses: all or nothing.
     ///
     /// # Errors
     ///
     /// [`TableError`] when DynamoDB does not respond or an item makes no sense. Then the email may have been charged or not.
-    pub async fn charge(&self, email: &Email<'_>, payers: &mut Payers) -> Result<Charge, TableError> {
-        let mut writes = vec![
-            open(email, payers.source.as_deref()),
-            payers.mailbox.charge(&payers.limits, email.now),
-        ];
-        if let (Some(source), Some(limit)) = (&payers.source, payers.limits.unverified_per_source) {
-            writes.push(source_day::charge(source.clone(), limit, email.now));
-        }
-        payers.transactions += 1;
-        let token = token(email.id, payers.transactions);
-        let refused = match self.transact(token, writes, &mut payers.collisions).await? {
+    pub async fn charge(&self, email: &Email<'_>, account: &mut Account) -> Result<Charge, TableError> {
+        let mut writes = vec![charge_challenge(email, account.source_pk()), account.mailbox.charge()];
+        writes.extend(account.source.as_ref().map(SourceItem::charge));
+        account.transactions += 1;
+        let token = token(email, account.transactions);
+        let mut failed = match self.transact(token, writes, &mut account.collisions).await? {
             Transaction::Done => return Ok(Charge::Done),
-            Transaction::Refused(items) => items,
+            Transaction::Failed(items) => items.into_iter(),
         };
-        let mut refused = refused.into_iter();
         // The challenge comes first: its item tells a repeat, which no limit refuses.
-        if let Some(found) = refused.next().flatten() {
+        if let Some(found) = failed.next().flatten() {
             let found = (!found.is_empty()).then(|| challenge::read(&found)).transpose()?;
             return Ok(Charge::Found(found));
         }
-        Ok(Charge::Refused(match refused.next().flatten() {
-            Some(item) => payers.limits.mailbox_refusal(payers.mailbox.read(&item), email.now),
+        Ok(Charge::Refused(match failed.next().flatten() {
+            Some(item) => account.mailbox.refusal(&item),
             None => Refusal::until_tomorrow("source", email.now),
         }))
     }
 
-    /// Takes a charge back after SES did not confirm the email. False if somebody used, guessed at or asked anew for the code
-    /// meanwhile: then all stays charged, or guesses would be free.
+    /// Takes a charge back after SES failed. False if a newer email went out, the code was used, or somebody guessed at the code
+    /// of a first email that was not taken. Then all stays charged, or guesses would be free.
     ///
     /// # Errors
     ///
     /// [`TableError`] when DynamoDB does not respond. Then all may stay charged.
-    pub async fn settle(&self, unsent: Unsent, email: &Email<'_>, payers: &Payers) -> Result<bool, TableError> {
+    pub async fn undo(&self, failure: Failure, email: &Email<'_>, account: &Account) -> Result<bool, TableError> {
         let mut writes = vec![
-            close(unsent, email, payers.source.as_deref()),
-            match unsent {
-                Unsent::NotTaken => payers.mailbox.take_back(),
-                Unsent::Unconfirmed => payers.mailbox.unconfirmed(&payers.limits, email.now),
+            undo_challenge(failure, email, account.source_pk()),
+            match failure {
+                Failure::NotTaken => account.mailbox.take_back(),
+                Failure::Unconfirmed => account.mailbox.unconfirmed(),
             },
         ];
-        writes.extend(payers.source.clone().map(|source| source_day::take_off(source, 1)));
-        let mut collisions = Collisions::new(*email.id.as_bytes(), SETTLES_FOR);
-        let settled = self.transact(token(email.id, 0), writes, &mut collisions).await?;
-        Ok(matches!(settled, Transaction::Done))
+        writes.extend(
+            account
+                .source_pk()
+                .map(|source| source_day::take_off(source.to_owned(), 1)),
+        );
+        let mut collisions = Collisions::new(*email.id.as_bytes(), UNDOES_FOR);
+        let undone = self.transact(token(email, 0), writes, &mut collisions);
+        Ok(matches!(undone.await?, Transaction::Done))
     }
 }
 
-/// Names the transactions of an email, in at most 36 characters. The settlement is number 0.
-fn token(mail: MailId, number: u32) -> String {
-    format!("{mail}-{number}")
+/// Names a transaction of an email, in at most 36 characters. Number 0 undoes the charge.
+fn token(email: &Email, number: u32) -> String {
+    format!("{}-{number}", email.id)
 }
 
-/// The part of a charge that concerns the challenge. It holds while the challenge is as the email was chosen by.
-fn open(email: &Email, source: Option<&str>) -> Write {
+/// The part of a charge that concerns the challenge. It holds if the challenge has not changed since the email was chosen.
+/// (Each charge writes another `mail`, so this tells generations apart as well.)
+fn charge_challenge(email: &Email, source: Option<&str>) -> Write {
     let mut write = Write::new("charge an email", challenge::pk(email.challenge))
         .set("mail = :mail, sent_at = :now")
         .value(":mail", text(&email.id))
@@ -142,28 +141,25 @@ fn open(email: &Email, source: Option<&str>) -> Write {
             .value(":ends_at", time(email.ends_at))
             .value(":expires_at", time(email.ends_at + OUTLIVES_CODE));
     }
-    let as_seen = |write: Write, seen: &Challenge| {
-        write
-            .require("generation = :seen_generation AND mail = :seen_mail")
-            .value(":seen_generation", text(&seen.generation))
-            .value(":seen_mail", text(&seen.mail))
-    };
+    if let Change::Resend(seen) | Change::Reopen(seen) = &email.change {
+        write = write.require("mail = :seen").value(":seen", text(&seen.mail));
+    }
     let (write, keeps_payers) = match &email.change {
         Change::Create => (write.require("attribute_not_exists(pk)"), false),
-        Change::Resend(seen) => {
-            let write = as_seen(write, seen).require("code_digest = :code AND attribute_not_exists(linked_at)");
+        Change::Resend(_) => {
+            let write = write.require("code_digest = :code AND attribute_not_exists(linked_at)");
             let write = write
                 .require(TAKES_A_GUESS)
                 .value(":max_guesses", number(&email.max_guesses));
             (write, true)
         }
         Change::Reopen(seen) => {
-            let write = as_seen(write, seen).remove("guesses, last_guess, last_guess_at, linked_at");
-            // Who paid for a used code got its emails back.
+            let write = write.remove("guesses, last_guess, last_guess_at, linked_at");
+            // Nobody still pays for a used code: verify-code gave its emails back, or tried to.
             if seen.is_used() {
                 (write, false)
             } else {
-                (write.require(IS_UNUSED), true)
+                (write.require(IS_UNUSED), email.now < seen.ends_at + OUTLIVES_CODE)
             }
         }
     };
@@ -174,22 +170,21 @@ fn open(email: &Email, source: Option<&str>) -> Write {
             .value(":zero", number(&0))
             .value(":one", number(&1)),
         None if keeps_payers => write,
-        source => {
-            let payers = source.map(|source| (source.to_owned(), number(&1)));
-            write
-                .set("paid_by = :payers")
-                .value(":payers", AttributeValue::M(payers.into_iter().collect()))
+        first => {
+            let first = first.map(|source| (source.to_owned(), number(&1)));
+            let payers = AttributeValue::M(first.into_iter().collect());
+            write.set("paid_by = :payers").value(":payers", payers)
         }
     }
 }
 
-/// The part of a settlement that concerns the challenge. A generation whose first email SES did not take ends.
-fn close(unsent: Unsent, email: &Email, source: Option<&str>) -> Write {
-    let write = Write::new("settle an email", challenge::pk(email.challenge))
+/// The part of an undoing that concerns the challenge. If SES did not take a generation's first email, the generation ends.
+fn undo_challenge(failure: Failure, email: &Email, source: Option<&str>) -> Write {
+    let write = Write::new("undo the charge of an email", challenge::pk(email.challenge))
         .remove("sent_at")
         .require("mail = :mail")
         .value(":mail", text(&email.id));
-    let write = if unsent == Unsent::NotTaken && email.is_first() {
+    let write = if failure == Failure::NotTaken && email.is_first() {
         write
             .remove("code_digest")
             .require("attribute_not_exists(linked_at) AND attribute_not_exists(guesses)")

@@ -1,42 +1,46 @@
 //! The item of a mailbox on a UTC day: the emails that it was sent, by everybody and by each source.
 
-use time::{Duration, UtcDateTime};
+use data_encoding::BASE64URL_NOPAD;
+use time::UtcDateTime;
 
+use super::DAY_LIFETIME;
 use super::attribute::{Item, number, read_number, read_time, time};
 use super::write::Write;
 use crate::keys::Keys;
-use crate::rules::limits::{HOLD, Limits, MAX_UNCONFIRMED, MailboxDay, UNCONFIRMED_HOLD};
+use crate::rules::limits::{HOLD, Limits, MAX_UNCONFIRMED, MailboxDay, Refusal, UNCONFIRMED_HOLD};
 use crate::rules::mailbox::Mailbox;
 use crate::rules::source::Source;
 
-/// How long the item outlives the newest email: longer than its day.
-const LIFETIME: Duration = Duration::days(2);
-
-/// The bytes of the name that a source has in the item. Nobody can find a second source for one without the key.
+/// How many bytes name a source in the item. Without the key nobody can find another source of the same name.
 const SOURCE_NAME_BYTES: usize = 6;
 
 /// A mailbox's item on the UTC day of a request, with the attributes of the request's source.
 pub(super) struct MailboxItem {
     pk: String,
-    /// The source's emails.
-    n: String,
-    /// When its newest one was charged.
-    at: String,
+    /// The attribute that counts the source's emails, `n_…`.
+    mails_of_source: String,
+    /// The attribute that has the time of the newest of them, `at_…`.
+    last_of_source: String,
+    limits: Limits,
+    now: UtcDateTime,
 }
 
 impl MailboxItem {
-    pub(super) fn new(keys: &Keys, mailbox: &Mailbox, source: Source, now: UtcDateTime) -> Self {
+    pub(super) fn new(keys: &Keys, mailbox: &Mailbox, source: Source, limits: Limits, now: UtcDateTime) -> Self {
+        let name = keys.item_name.mac(&[mailbox.as_bytes()]);
         let source = keys.item_name.mac(&[&source.to_bytes(), mailbox.as_bytes()]);
-        let source = data_encoding::BASE64URL_NOPAD.encode(&source.first_chunk::<SOURCE_NAME_BYTES>());
+        let source = BASE64URL_NOPAD.encode(&source.first_chunk::<SOURCE_NAME_BYTES>());
         Self {
-            pk: format!("mailbox/{}/{}", keys.item_name.mac(&[mailbox.as_bytes()]), now.date()),
-            n: format!("n_{source}"),
-            at: format!("at_{source}"),
+            pk: format!("mailbox/{name}/{}", now.date()),
+            mails_of_source: format!("n_{source}"),
+            last_of_source: format!("at_{source}"),
+            limits,
+            now,
         }
     }
 
-    /// Charges an email, if the limits allow it.
-    pub(super) fn charge(&self, limits: &Limits, now: UtcDateTime) -> Write {
+    /// Charges an email, if the limits allow it. `hold_until` is always set, and read only once enough emails are unconfirmed.
+    pub(super) fn charge(&self) -> Write {
         self.write("charge a mailbox")
             .set("#at = :now, hold_until = :hold_until, expires_at = :expires_at")
             .add("mails :one, #n :one")
@@ -46,19 +50,19 @@ impl MailboxItem {
             )
             .require("(attribute_not_exists(#at) OR #at <= :pause_over)")
             .require("(attribute_not_exists(unconfirmed) OR unconfirmed < :max_unconfirmed OR hold_until <= :now)")
-            .value(":now", time(now))
-            .value(":hold_until", time(now + HOLD))
-            .value(":expires_at", time(now + LIFETIME))
+            .value(":now", time(self.now))
+            .value(":hold_until", time(self.now + HOLD))
+            .value(":expires_at", time(self.now + DAY_LIFETIME))
             .value(":zero", number(&0))
             .value(":one", number(&1))
-            .value(":first_mails_per_day", number(&limits.first_mails_per_day))
-            .value(":mails_per_day", number(&limits.mails_per_day))
-            .value(":mails_per_source", number(&limits.mails_per_source))
-            .value(":pause_over", time(limits.pause_over(now)))
+            .value(":first_mails_per_day", number(&self.limits.first_mails_per_day))
+            .value(":mails_per_day", number(&self.limits.mails_per_day))
+            .value(":mails_per_source", number(&self.limits.mails_per_source))
+            .value(":pause_over", time(self.limits.pause_over(self.now)))
             .value(":max_unconfirmed", number(&MAX_UNCONFIRMED))
     }
 
-    /// Ends the source's pause and leaves the email charged.
+    /// Ends the source's pause. By itself it takes no charge back.
     fn end_pause(&self, step: &'static str) -> Write {
         self.write(step)
             .remove("#at")
@@ -73,31 +77,33 @@ impl MailboxItem {
             .value(":minus", number(&-1))
     }
 
-    /// Notes an unconfirmed email in place of the charge: SES did not say what became of it.
-    pub(super) fn unconfirmed(&self, limits: &Limits, now: UtcDateTime) -> Write {
-        if limits.unconfirmed_stay_charged {
+    /// Turns the charge into an unconfirmed email: SES did not say whether it took it. Where those stay charged, only the pause
+    /// ends.
+    pub(super) fn unconfirmed(&self) -> Write {
+        if self.limits.unconfirmed_stay_charged {
             return self.end_pause("end the pause of a mailbox");
         }
         self.take_back()
             .set("hold_until = :hold_until")
             .add("unconfirmed :one")
-            .value(":hold_until", time(now + UNCONFIRMED_HOLD))
+            .value(":hold_until", time(self.now + UNCONFIRMED_HOLD))
     }
 
-    /// Reads the item as it is to the source.
-    pub(super) fn read(&self, item: &Item) -> MailboxDay {
-        MailboxDay {
+    /// Why the mailbox takes no email of the source, if this is its item.
+    pub(super) fn refusal(&self, item: &Item) -> Refusal {
+        let day = MailboxDay {
             mails: read_number(item, "mails").unwrap_or_default(),
-            mails_of_source: read_number(item, &self.n).unwrap_or_default(),
-            last_of_source: read_time(item, &self.at),
+            mails_of_source: read_number(item, &self.mails_of_source).unwrap_or_default(),
+            last_of_source: read_time(item, &self.last_of_source),
             unconfirmed: read_number(item, "unconfirmed").unwrap_or_default(),
             hold_until: read_time(item, "hold_until"),
-        }
+        };
+        self.limits.mailbox_refusal(day, self.now)
     }
 
     fn write(&self, step: &'static str) -> Write {
         Write::new(step, self.pk.clone())
-            .name("#n", &self.n)
-            .name("#at", &self.at)
+            .name("#n", &self.mails_of_source)
+            .name("#at", &self.last_of_source)
     }
 }

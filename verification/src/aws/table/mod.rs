@@ -1,14 +1,14 @@
-//! The DynamoDB table. What an email costs is charged in one transaction, a guess is one conditional write, and their conditions
-//! are the only locks.
+//! The DynamoDB table. What an email costs is charged in one transaction, a guess is one conditional write, and their
+//! conditions are the only locks.
 //!
-//! One file for each kind of item. It has the item's name (`pk`), how long the item lives, its attributes and the writes to it:
+//! One file for each kind of item. It has the item's name (`pk`), its attributes and the writes to it:
 //!
-//! * [`challenge`]: a challenge. Find, guess, use the link.
+//! * [`challenge`]: a challenge. Look it up, guess, use the link.
 //! * `mailbox_day`: what a mailbox was sent on a UTC day.
 //! * [`source_day`]: the emails of a source on a UTC day that no verification followed.
 //!
-//! [`email`] puts the three together: it charges an email, and settles one that SES did not confirm. `write` makes writes and
-//! transactions, `attribute` reads and writes values.
+//! [`email`] puts the three together: it charges an email, and undoes that if SES failed. It has what an email makes of a
+//! challenge. `write` makes writes and transactions, `attribute` reads and writes values.
 
 mod attribute;
 pub mod challenge;
@@ -19,10 +19,14 @@ mod write;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use time::Duration;
 
 use super::client;
 
-/// The table. Its items are named by keyed hashes, so an item is always named under certain keys.
+/// How long the item of a day lives after its newest email. That is past its day.
+const DAY_LIFETIME: Duration = Duration::days(2);
+
+/// The table. A keyed hash names each item.
 #[derive(Clone)]
 pub struct Table {
     client: Client,
@@ -40,6 +44,9 @@ pub enum TableError {
         /// Code and request id of the failed call.
         cause: String,
     },
+    /// Writes collided with others for too long. None was made.
+    #[error("DynamoDB did not {0}: it collided with other writes")]
+    Collided(&'static str),
     /// A write could not be put together.
     #[error("a write to DynamoDB cannot be built: {0}")]
     Unbuilt(String),

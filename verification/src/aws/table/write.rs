@@ -1,4 +1,4 @@
-//! Makes a write, once: alone, or together with others in a transaction.
+//! Makes a write alone, or several in a transaction.
 //!
 //! The SDK repeats a write whose response was lost. A transaction is known again by its token, a guess because it is the
 //! newest of its challenge. What the SDK does not repeat is a write that collided with a transaction on the same item.
@@ -19,7 +19,8 @@ use super::attribute::Item;
 use super::{Table, TableError};
 use crate::rules::condition::Condition;
 
-/// How long a request tries writes again that collide. [`client`](crate::aws::client) reckons with it.
+/// How long a lone write, or all charges of a request, are tried again when they collide.
+/// [`client`](crate::aws::client) reckons with it.
 pub(super) const COLLIDES_FOR: Duration = Duration::from_secs(2);
 /// The first and the longest pause between two tries.
 const MIN_BACKOFF: Duration = Duration::from_millis(20);
@@ -43,8 +44,8 @@ pub(super) struct Write {
 pub(super) enum Transaction {
     /// All its writes were made, now or by an earlier try.
     Done,
-    /// None was made: a condition failed. The item of each write whose condition did.
-    Refused(Vec<Option<Item>>),
+    /// None was made. For each write: the item if its condition failed, else none.
+    Failed(Vec<Option<Item>>),
 }
 
 /// The time that a request has for tries of writes that collide.
@@ -52,7 +53,7 @@ pub(super) struct Collisions {
     started: Instant,
     time_limit: Duration,
     tries: u32,
-    /// Random bytes, so that two requests that collided do not collide again.
+    /// Random bytes, so that two requests that collided do not collide again. Zeros for a lone write.
     jitter: [u8; 16],
 }
 
@@ -90,8 +91,8 @@ impl Table {
             .set_update_expression(Some(write.update_expression()).filter(|update| !update.is_empty()))
             .condition_expression(write.condition_expression())
             .key("pk", AttributeValue::S(write.pk))
-            .set_expression_attribute_names(some(write.names))
-            .set_expression_attribute_values(some(write.values))
+            .set_expression_attribute_names(unless_empty(write.names))
+            .set_expression_attribute_values(unless_empty(write.values))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let mut retries = aws_sdk_dynamodb::config::Builder::new();
@@ -140,12 +141,14 @@ impl Table {
                 }
                 _ => &[],
             };
-            if let Some(items) = refused(reasons) {
-                return Ok(Transaction::Refused(items));
+            if let Some(items) = failed_conditions(reasons) {
+                return Ok(Transaction::Failed(items));
             }
-            let has_collided = is_collision(error.code()) || reasons.iter().any(|reason| is_collision(reason.code()));
-            if !has_collided || !collisions.wait().await {
+            if !is_collision(error.code()) && !reasons.iter().any(|reason| is_collision(reason.code())) {
                 return Err(TableError::call(step, &error));
+            }
+            if !collisions.wait().await {
+                return Err(TableError::Collided(step));
             }
         }
     }
@@ -201,9 +204,8 @@ impl Write {
         self
     }
 
-    /// Of a write that must not be made twice, although nothing in the item tells that it was made. Whoever does not learn
-    /// whether it was made does without it.
-    pub(super) const fn once(mut self) -> Self {
+    /// The SDK must not repeat this write: nothing tells that it was made. If the outcome is unknown, it is let go.
+    pub(super) const fn unrepeated(mut self) -> Self {
         self.is_repeatable = false;
         self
     }
@@ -227,8 +229,8 @@ impl Write {
             .update_expression(self.update_expression())
             .condition_expression(self.condition_expression())
             .key("pk", AttributeValue::S(self.pk))
-            .set_expression_attribute_names(some(self.names))
-            .set_expression_attribute_values(some(self.values))
+            .set_expression_attribute_names(unless_empty(self.names))
+            .set_expression_attribute_values(unless_empty(self.values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
             .map_err(|error| TableError::Unbuilt(error.to_string()))?;
@@ -237,15 +239,16 @@ impl Write {
 }
 
 /// DynamoDB takes no empty map of placeholders.
-fn some<T>(placeholders: HashMap<String, T>) -> Option<HashMap<String, T>> {
+fn unless_empty<T>(placeholders: HashMap<String, T>) -> Option<HashMap<String, T>> {
     Some(placeholders).filter(|placeholders| !placeholders.is_empty())
 }
 
-/// The items of a cancelled transaction that failed a condition, if that decides it.
+/// What a cancelled transaction says, once that is final.
 ///
 /// The first write is the challenge's, which tells a repeat from a request that a limit refuses. So if it collided, nothing is
-/// decided yet. Otherwise a failed condition is final, whatever else collided: a flood of refused requests must not multiply itself.
-fn refused(reasons: &[CancellationReason]) -> Option<Vec<Option<Item>>> {
+/// decided yet. Otherwise a failed condition is final, whatever else collided: a flood of refused requests must not multiply
+/// itself.
+fn failed_conditions(reasons: &[CancellationReason]) -> Option<Vec<Option<Item>>> {
     let is_open = reasons.first().is_some_and(|first| is_collision(first.code()));
     let failed = |reason: &CancellationReason| {
         let has_failed = reason.code() == Some("ConditionalCheckFailed");
@@ -255,7 +258,7 @@ fn refused(reasons: &[CancellationReason]) -> Option<Vec<Option<Item>>> {
     (!is_open && items.iter().any(Option::is_some)).then_some(items)
 }
 
-/// Whether a write or a part of a transaction was not made, and may be tried again at once.
+/// Whether a write or a part of a transaction collided or was throttled. Then it surely was not made.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html#API_TransactWriteItems_Errors>
 fn is_collision(code: Option<&str>) -> bool {
     matches!(
