@@ -42,7 +42,7 @@ def rotate(secret, secrets, leaked, now):
     listed = secrets.list_secret_version_ids(SecretId=secret)["Versions"]
     versions = {stage: version for version in listed for stage in version.get("VersionStages", [])}
     if "AWSCURRENT" not in versions:
-        raise Failure(f"The secret {secret} has no current version. Move the label AWSCURRENT to one (docs/rotation.md).")
+        raise Failure(f"The secret {secret} has no current version. Label one AWSCURRENT (docs/rotation.md).")
     made = versions["AWSCURRENT"]["CreatedDate"]
     # Functions know two versions. A third one pushes out the one before.
     if "AWSPREVIOUS" in versions and now - made < ROTATION_LASTS and not leaked:

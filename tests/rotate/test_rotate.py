@@ -125,3 +125,9 @@ def test_what_aws_refuses_is_named(aws, capsys):
     aws.stubs["secretsmanager"].add_client_error("list_secret_version_ids", "AccessDeniedException", "not you")
     assert aws.rotate() == 1
     assert capsys.readouterr().err == "AWS refused ListSecretVersionIds: AccessDeniedException\n"
+
+
+def test_a_secret_without_a_current_version_is_left_alone(aws, capsys):
+    aws.lists()
+    assert aws.rotate() == 1
+    assert "has no current version" in capsys.readouterr().err
