@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::harness::response::Response;
-use crate::harness::service::{KIM, OWN_ID, Service};
+use crate::harness::service::{KIM, OWN_ID, Service, config};
 use crate::harness::world::fault::Fault;
 
 /// The responses to all `bodies`, sent at once.
@@ -230,12 +230,14 @@ async fn of_60_requests_of_60_sources_at_once_20_reach_the_mailbox() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_250_requests_of_one_source_at_once_200_are_mailed() {
-    let service = Arc::new(Service::start().await);
-    let bodies = (0..250).map(|person| json!({ "email": format!("person{person}@example.com") }));
+async fn of_60_requests_of_one_source_at_once_40_are_mailed_if_that_is_its_limit() {
+    let mut config = config();
+    config.limits.unverified_per_source = Some(40);
+    let service = Arc::new(Service::start_with(config).await);
+    let bodies = (0..60).map(|person| json!({ "email": format!("person{person}@example.com") }));
     let responses = request_all(&service, bodies).await;
-    assert_eq!(by_status(&responses), HashMap::from([(202, 200), (429, 50)]));
-    assert_eq!(service.ses.calls(), 200);
+    assert_eq!(by_status(&responses), HashMap::from([(202, 40), (429, 20)]));
+    assert_eq!(service.ses.calls(), 40);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,9 +38,12 @@ impl Engine {
                 },
             },
             Self::Elsewhere(address) => {
+                let table = body["TableName"].as_str();
+                let table = table.or(body["TransactItems"][0]["Update"]["TableName"].as_str());
+                let user = table.expect("a table").to_owned();
                 let (address, operation, body) = (address.clone(), operation.to_owned(), body.to_string());
                 // While a blocking task runs, tokio's paused clock stands still, so that no time limit passes meanwhile.
-                let sent = tokio::task::spawn_blocking(move || post(&address, &operation, &body));
+                let sent = tokio::task::spawn_blocking(move || post(&address, &user, &operation, &body));
                 sent.await.expect("no panic").expect("an answer of the engine")
             }
         }
@@ -67,8 +70,9 @@ fn write<T: Serialize>(response: &T) -> dynoxide::Result<Value> {
     serde_json::to_value(response).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }
 
-/// Sends a call by HTTP 1.0, whose answer ends where the connection does. DynamoDB Local wants a signature, and checks none.
-fn post(address: &str, operation: &str, body: &str) -> io::Result<Reply> {
+/// Sends a call by HTTP 1.0, whose answer ends where the connection does. DynamoDB Local wants a signature, and checks none. Each
+/// user has a database of their own, unless it is started with `-sharedDb`.
+fn post(address: &str, user: &str, operation: &str, body: &str) -> io::Result<Reply> {
     let mut stream = TcpStream::connect(address)?;
     write!(
         stream,
@@ -78,7 +82,7 @@ fn post(address: &str, operation: &str, body: &str) -> io::Result<Reply> {
          Content-Length: {}\r\n\
          X-Amz-Target: DynamoDB_20120810.{operation}\r\n\
          X-Amz-Date: 20270115T120000Z\r\n\
-         Authorization: AWS4-HMAC-SHA256 Credential=test/20270115/ap-northeast-2/dynamodb/aws4_request, \
+         Authorization: AWS4-HMAC-SHA256 Credential={user}/20270115/ap-northeast-2/dynamodb/aws4_request, \
          SignedHeaders=host;x-amz-date;x-amz-target, Signature=0000\r\n\r\n{body}",
         body.len(),
     )?;
