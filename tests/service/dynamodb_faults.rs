@@ -181,14 +181,36 @@ async fn a_charge_that_lands_late_costs_a_pause_and_nothing_more() {
 #[tokio::test(start_paused = true)]
 async fn an_instance_that_dies_before_it_mails_costs_a_pause_and_nothing_more() {
     let service = Service::start().await;
-    service.ses.set_mood(Mood::Slow(Duration::from_secs(4)));
+    service
+        .script
+        .once("SendEmail", Fault::SlowBefore(Duration::from_secs(4)));
     let died = tokio::time::timeout(Duration::from_secs(1), ask(&service)).await;
     assert!(died.is_err());
-    service.ses.set_mood(Mood::Willing);
+    assert_eq!(
+        (ask(&service).await.status, service.ses.mails().len()),
+        (202, 0),
+        "the exception"
+    );
+    service.wait(60);
+    assert_eq!(ask(&service).await.status, 202);
+    let code = service.ses.newest_mail().code();
+    assert_eq!(service.verify_code(OWN_ID, &code).await.status, 200);
+    assert_eq!(service.count("source/", "unverified").await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_dies_after_it_mailed_leaves_a_code_that_works() {
+    let service = Service::start().await;
+    service
+        .script
+        .once("SendEmail", Fault::SlowAfter(Duration::from_secs(4)));
+    let died = tokio::time::timeout(Duration::from_secs(1), ask(&service)).await;
+    assert!(died.is_err());
+    assert_eq!(ask(&service).await.status, 202, "a repeat");
     service.wait(60);
     assert_eq!(ask(&service).await.status, 202);
     let mails = service.ses.mails();
-    assert_eq!(mails[0].code(), mails[1].code());
+    assert_eq!((mails.len(), mails[0].code()), (2, mails[1].code()));
     assert_eq!(service.verify_code(OWN_ID, &mails[0].code()).await.status, 200);
     assert_eq!(service.count("source/", "unverified").await, 0);
 }

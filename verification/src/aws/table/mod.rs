@@ -44,7 +44,7 @@ pub enum TableError {
         /// Code and request id of the failed call.
         cause: String,
     },
-    /// Writes collided with others for too long. None was made.
+    /// Writes collided with others for too long.
     #[error("DynamoDB did not {0}: it collided with other writes")]
     Collided(&'static str),
     /// A write could not be put together.

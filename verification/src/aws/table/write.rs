@@ -258,7 +258,7 @@ fn failed_conditions(reasons: &[CancellationReason]) -> Option<Vec<Option<Item>>
     (!is_open && items.iter().any(Option::is_some)).then_some(items)
 }
 
-/// Whether a write or a part of a transaction collided or was throttled. Then it surely was not made.
+/// Whether a write collided or was throttled. Then it was not made, or its own earlier try is still under way.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html#API_TransactWriteItems_Errors>
 fn is_collision(code: Option<&str>) -> bool {
     matches!(
