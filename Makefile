@@ -1,8 +1,9 @@
-.PHONY: help run test simulate check-sender test-sender rotate test-rotate lint smoke arm64 e2e contract clients api-page browser screenshots setup setup-browser setup-kotlin
+.PHONY: help run test interleavings simulate check-sender test-sender rotate test-rotate lint smoke arm64 e2e contract clients api-page browser screenshots setup setup-browser setup-kotlin
 
 help:
 	@echo "make run          run the service on this machine, with a local AWS and an inbox"
 	@echo "make test         run the tests"
+	@echo "make interleavings  play thousands of orders of a few requests' AWS calls, with faults; SEED=7 for others"
 	@echo "make simulate     let strangers ask for people's codes for a day, and count; SEED=7 for another day"
 	@echo "make lint         check format, code, documentation and template"
 	@echo "make check-sender DOMAIN=example.com  check the DNS records that let the email arrive"
@@ -23,6 +24,9 @@ run: setup
 
 test:
 	@cargo test --locked --workspace
+
+interleavings:
+	@WORLDS=$${WORLDS:-10000} cargo test --locked --package service-tests interleavings::drawn
 
 simulate:
 	@cargo test --locked --package service-tests simulation::whole -- --ignored --nocapture --test-threads 1

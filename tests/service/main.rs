@@ -20,6 +20,7 @@ mod events;
 mod garbage;
 mod harness;
 mod instances;
+mod interleavings;
 mod leaks;
 mod limits;
 mod link;

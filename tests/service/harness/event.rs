@@ -62,6 +62,12 @@ pub(crate) fn event(path: &str, body: &[u8]) -> Value {
     })
 }
 
+/// The event, from another source than the usual one.
+pub(crate) fn with_source(source_ip: &str, mut event: Value) -> Value {
+    event["requestContext"]["http"]["sourceIp"] = json!(source_ip);
+    event
+}
+
 /// The event as the functions get it.
 pub(crate) fn request(event: &Value) -> Request {
     serde_json::from_str::<HttpApiEvent>(&event.to_string())
