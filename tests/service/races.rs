@@ -148,45 +148,40 @@ async fn of_50_requests_for_a_dead_challenge_at_once_1_mails_and_opens_it_anew()
     assert_eq!(service.verify_code(&id, &code).await.status, 200);
 }
 
-/// A code is used while its resend is on its way to the table. No email may carry a code that does not work.
+/// Asks for Kim's code again. It is used while the transaction that mails the next one is on its way to the table.
+async fn ask_while_the_code_is_used(service: &Arc<Service>, id: &str, code: &str) {
+    service
+        .script
+        .nth(2, "TransactWriteItems", Fault::SlowBefore(Duration::from_millis(300)));
+    let asked = tokio::spawn({
+        let (service, body) = (Arc::clone(service), json!({ "email": KIM, "challenge_id": id }));
+        async move { service.request_code(body).await }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(service.verify_code(id, code).await.status, 200);
+    assert_eq!(asked.await.expect("a response").status, 202);
+}
+
+/// No email may carry a code that does not work.
 #[tokio::test(start_paused = true)]
 async fn a_code_that_is_used_while_its_resend_is_on_its_way_is_not_mailed_again() {
     let service = Arc::new(Service::start().await);
     let (id, code) = service.mailed_code().await;
     service.wait(60);
-    service
-        .script
-        .nth(2, "TransactWriteItems", Fault::SlowBefore(Duration::from_millis(300)));
-    let asked = tokio::spawn({
-        let (service, body) = (Arc::clone(&service), json!({ "email": KIM, "challenge_id": id }));
-        async move { service.request_code(body).await }
-    });
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    assert_eq!(service.verify_code(&id, &code).await.status, 200);
-    assert_eq!(asked.await.expect("a response").status, 202);
+    ask_while_the_code_is_used(&service, &id, &code).await;
     let new = service.ses.newest_mail().code();
     assert_ne!(new, code);
     assert_eq!(service.verify_code(&id, &new).await.status, 200);
 }
 
-/// In its last minute a challenge is opened anew. While that is on its way, the old code is used after all, and gives its email
-/// back. The new one must not give it back once more.
+/// In its last minute a challenge is opened anew. The old code gives its email back, and the new one must not do so once more.
 #[tokio::test(start_paused = true)]
 async fn a_code_that_is_used_while_its_challenge_is_opened_anew_gives_its_mail_back_once() {
     let service = Arc::new(Service::start().await);
     let (id, code) = service.mailed_code().await;
     service.request_code(json!({ "email": "lee@example.com" })).await;
     service.wait(541);
-    service
-        .script
-        .nth(2, "TransactWriteItems", Fault::SlowBefore(Duration::from_millis(300)));
-    let asked = tokio::spawn({
-        let (service, body) = (Arc::clone(&service), json!({ "email": KIM, "challenge_id": id }));
-        async move { service.request_code(body).await }
-    });
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    assert_eq!(service.verify_code(&id, &code).await.status, 200);
-    assert_eq!(asked.await.expect("a response").status, 202);
+    ask_while_the_code_is_used(&service, &id, &code).await;
     let new = service.ses.newest_mail().code();
     assert_eq!(service.verify_code(&id, &new).await.status, 200);
     assert_eq!(service.count("source/", "unverified").await, 1, "lee's");
