@@ -39,6 +39,7 @@ async fn promise_6_a_double_tap_whose_first_is_slow_names_the_challenge_that_is_
         let fast = ask(&service, second).await;
         for response in [fast, slow.await.expect("a response")] {
             assert_eq!((response.status, response.challenge_id().as_str()), (202, OWN_ID));
+            assert!(response.body["expires_in"].as_i64() <= Some(600), "{}", response.text);
         }
         assert_eq!(service.ses.calls(), 1);
     }

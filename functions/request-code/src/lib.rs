@@ -159,7 +159,7 @@ impl RequestCode {
             let challenge_id = request.challenge_id;
             Success::Mailed(Mailed {
                 challenge_id,
-                expires_in,
+                expires_in: self.config.code_lifetime.min(expires_in),
                 resend_in,
                 by,
             })
