@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::Config;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -95,14 +96,13 @@ impl Table {
             .set_expression_attribute_values(unless_empty(write.values))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let mut retries = aws_sdk_dynamodb::config::Builder::new();
-        if !write.is_repeatable {
-            retries.set_retry_config(Some(RetryConfig::disabled()));
-        }
         let mut collisions = Collisions::new([0; 16], COLLIDES_FOR);
         loop {
             // Boxed, because the future of an SDK call is large, and each step's would be as large.
-            let call = call.clone().customize().config_override(retries.clone());
+            let mut call = call.clone().customize();
+            if !write.is_repeatable {
+                call = call.config_override(Config::builder().retry_config(RetryConfig::disabled()));
+            }
             let error = match Box::pin(call.send()).await {
                 Ok(output) => return Ok(Condition::Held(output.attributes.unwrap_or_default())),
                 Err(error) => error,
