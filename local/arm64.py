@@ -1,6 +1,5 @@
 """Builds both functions with SAM for arm64, which is what a deploy does by default, and looks at what came out."""
 
-import shutil
 import struct
 import subprocess
 import sys
@@ -22,9 +21,6 @@ def run(*command):
 def main():
     say("Building both functions for arm64 (some minutes) …")
     try:
-        if shutil.which("rustup"):
-            # Before SAM builds two functions at once, which would both install it.
-            run("rustup", "target", "add", "aarch64-unknown-linux-gnu")
         run(TOOLS / "sam", "build", "--build-dir", BUILT)
         for function in ("RequestCode", "VerifyCode"):
             header = (BUILT / function / "bootstrap").read_bytes()[:20]
