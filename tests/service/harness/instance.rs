@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryPartition;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedAsyncSleep, SharedCredentialsProvider};
 use request_code::RequestCode;
 use time::UtcDateTime;
 use verification::aws::client::{self, SES_TIME_LIMIT, SdkConfig};
@@ -70,7 +70,8 @@ async fn secret(world: &World, now: UtcDateTime) -> Secret {
 }
 
 fn sdk_config(world: &World) -> SdkConfig {
-    anywhere().into_builder().http_client(world.clone()).build()
+    let config = anywhere().into_builder().http_client(world.clone());
+    config.sleep_impl(SharedAsyncSleep::new(world.clone())).build()
 }
 
 /// What every client needs, wherever it finds its service.

@@ -21,6 +21,16 @@ pub(crate) fn text() -> String {
     String::from_utf8(LOG.lock().expect("the log").clone()).expect("UTF-8")
 }
 
+/// How long the log is.
+pub(crate) fn length() -> usize {
+    LOG.lock().expect("the log").len()
+}
+
+/// What was logged since it was so long.
+pub(crate) fn since(length: usize) -> String {
+    String::from_utf8_lossy(&LOG.lock().expect("the log")[length..]).into_owned()
+}
+
 struct Writer;
 
 impl io::Write for Writer {

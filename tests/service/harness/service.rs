@@ -159,7 +159,7 @@ impl Service {
     /// Requests the code that the files of `events/` and the pinned token are about: the email's id is always the same.
     pub(crate) async fn request_pinned_code(&self) -> Response {
         let event = event::read("request-code-own-id");
-        self.request_code_drawing(&self.request_code, &event, &mut Constant(7))
+        self.request_code_drawing(&self.request_code, &event, &mut Constant::byte(7))
             .await
     }
 
@@ -200,16 +200,28 @@ impl Service {
         response
     }
 
-    /// The response of whichever function the event is for, at an instance whose clock is so many seconds fast.
-    pub(crate) async fn handle_at(&self, fast_by: i64, event: &Value) -> Response {
+    /// The response of whichever function the event is for, at an instance whose clock is so many seconds fast. The email's id
+    /// is this number.
+    pub(crate) async fn handle_at(&self, fast_by: i64, event: &Value, mail: usize) -> Response {
         let (request, now) = (event::request(event), time_of(self.now() + fast_by));
         let number = self.next_request();
         let response = if event["rawPath"] == "/request-code" {
-            of_request(number, self.request_code.function.handle(&request, now, &mut SysRng)).await
+            let mut generator = Constant::number(mail);
+            let handling = self.request_code.function.handle(&request, now, &mut generator);
+            of_request(number, handling).await
         } else {
             of_request(number, self.verify_code.function.handle(&request, now)).await
         };
-        Response::read(&response)
+        let response = Response::read(&response);
+        contract::check(event, &response);
+        response
+    }
+
+    /// Forgets all that was done, so that a new world can begin on the same clients, which take a while to make.
+    pub(crate) async fn forget(&self) {
+        self.world.forget(self.table_name()).await;
+        self.requests.store(0, Ordering::SeqCst);
+        self.move_to(START);
     }
 
     /// Follows the link with this parameter, as a browser or a scanner does.

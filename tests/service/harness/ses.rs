@@ -66,6 +66,10 @@ impl Ses {
         Reply::success(json!({ "MessageId": "0100-example" }))
     }
 
+    pub(super) fn forget(&self) {
+        self.taken.lock().expect("the mails").clear();
+    }
+
     pub(crate) fn mails(&self) -> Vec<SentMail> {
         let taken = self.taken.lock().expect("the mails");
         taken.iter().cloned().map(SentMail).collect()

@@ -1,16 +1,21 @@
-//! Who asks for a code or types one.
+//! Who asks for a code or types one, and under which circumstances.
+
+use std::fmt;
 
 use super::choices::Choices;
+use crate::harness::service::{KIM, OWN_ID};
 
-/// What somebody does. All of it is about one mailbox.
+/// What somebody does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Role {
     /// The app asks for a code, with its id.
     Ask,
     /// The app asks once more, from another network.
     Elsewhere,
-    /// The app's network asks with another id, as somebody else behind it or a second sign-up would.
+    /// The app's network asks with another id, as a second sign-up would.
     Another,
+    /// Somebody else behind the app's network asks for their own mailbox.
+    Neighbour,
     /// A stranger asks, with an id of their own.
     Stranger,
     /// The person types the code of the app's newest email.
@@ -21,11 +26,42 @@ pub(super) enum Role {
     Link,
 }
 
+/// What is special about a world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Circumstance {
+    /// The first one is through before anybody else starts.
+    Begun,
+    /// It is half a minute before midnight UTC.
+    Midnight,
+    /// Two days may pass, and TTL deletes what is past its time.
+    Days,
+    /// SES fails each email in the same way, until it is well again.
+    Sick,
+    /// A new version of the secret comes into force in half a minute.
+    Rotation,
+    /// The mailbox takes one email a day, and one more from another source.
+    Tight,
+    /// SES has left ten emails of the mailbox unconfirmed.
+    Unconfirmed,
+}
+
+/// A cast and its circumstances.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Scene {
+    pub(super) cast: Vec<Role>,
+    pub(super) circumstances: Vec<Circumstance>,
+    /// How many calls may go wrong.
+    pub(super) faults: usize,
+    /// How often time may pass.
+    pub(super) waits: usize,
+}
+
 impl Role {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Ask,
         Self::Elsewhere,
         Self::Another,
+        Self::Neighbour,
         Self::Stranger,
         Self::Right,
         Self::Wrong,
@@ -33,12 +69,19 @@ impl Role {
     ];
 
     pub(super) fn asks(self) -> bool {
-        matches!(self, Self::Ask | Self::Elsewhere | Self::Another | Self::Stranger)
+        !matches!(self, Self::Right | Self::Wrong | Self::Link)
     }
 
     /// Whether it needs an email of the app's.
     pub(super) fn reads_mail(self) -> bool {
         matches!(self, Self::Right | Self::Link)
+    }
+
+    pub(super) fn email(self) -> &'static str {
+        match self {
+            Self::Neighbour => "lee@example.com",
+            _ => KIM,
+        }
     }
 
     pub(super) fn source(self) -> &'static str {
@@ -54,19 +97,95 @@ impl Role {
         match self {
             Self::Stranger => "0b9f6f5e-7c1d-4f7e-8a8e-2f4b1c9d0e11",
             Self::Another => "5d3a1c2e-8b7f-4e6d-9c0a-1f2e3d4c5b6a",
-            _ => crate::harness::service::OWN_ID,
+            Self::Neighbour => "c1a7e0b2-3d4f-4a5b-8c6d-7e8f90a1b2c3",
+            _ => OWN_ID,
         }
-    }
-
-    pub(super) fn named(name: &str) -> Self {
-        let mut all = Self::ALL.into_iter();
-        all.find(|role| format!("{role:?}") == name).expect("a role")
     }
 }
 
-/// A cast of two to five, the first of which asks.
-pub(super) fn draw(choices: &mut Choices) -> Vec<Role> {
-    let others = 1 + choices.choose(4);
-    let others = (0..others).map(|_| Role::ALL[choices.choose(Role::ALL.len())]);
-    std::iter::once(Role::Ask).chain(others).collect()
+impl Circumstance {
+    const ALL: [Self; 7] = [
+        Self::Begun,
+        Self::Midnight,
+        Self::Days,
+        Self::Sick,
+        Self::Rotation,
+        Self::Tight,
+        Self::Unconfirmed,
+    ];
+}
+
+impl Scene {
+    /// A scene without faults in which no time passes.
+    pub(super) fn of(cast: &[Role]) -> Self {
+        Self {
+            cast: cast.to_vec(),
+            circumstances: Vec::new(),
+            faults: 0,
+            waits: 0,
+        }
+    }
+
+    /// The same, after the app has asked and got its code.
+    pub(super) fn begun(self) -> Self {
+        Self {
+            cast: std::iter::once(Role::Ask).chain(self.cast).collect(),
+            circumstances: vec![Circumstance::Begun],
+            ..self
+        }
+    }
+
+    /// A cast of two to six, the first of which asks, with up to three faults and in about half of all worlds a circumstance.
+    pub(super) fn draw(choices: &mut Choices) -> Self {
+        // Small ones are more, because they are played faster.
+        let most = 1 + choices.choose(5);
+        let others = 1 + choices.choose(most);
+        let others = (0..others).map(|_| Role::ALL[choices.choose(Role::ALL.len())]);
+        let cast = std::iter::once(Role::Ask).chain(others).collect();
+        let is_so = Circumstance::ALL.into_iter().filter(|_| choices.choose(9) == 0);
+        Self {
+            cast,
+            circumstances: is_so.collect(),
+            faults: choices.choose(4),
+            waits: choices.choose(4),
+        }
+    }
+
+    pub(super) fn is(&self, circumstance: Circumstance) -> bool {
+        self.circumstances.contains(&circumstance)
+    }
+
+    /// Reads what is [`Display`](fmt::Display)ed.
+    pub(super) fn read(text: &str) -> Self {
+        let mut words = text.split_whitespace();
+        let mut number = || words.next().and_then(|word| word.parse().ok()).expect("a number");
+        let (faults, waits) = (number(), number());
+        let mut scene = Self {
+            faults,
+            waits,
+            ..Self::of(&[])
+        };
+        for word in words {
+            let role = Role::ALL.into_iter().find(|role| format!("{role:?}") == word);
+            let all = Circumstance::ALL.into_iter();
+            let circumstance = all.into_iter().find(|special| format!("{special:?}") == word);
+            assert!(role.is_some() || circumstance.is_some(), "{word}?");
+            scene.cast.extend(role);
+            scene.circumstances.extend(circumstance);
+        }
+        scene
+    }
+}
+
+impl fmt::Display for Scene {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.faults, self.waits)?;
+        for role in &self.cast {
+            write!(formatter, " {role:?}")?;
+        }
+        for circumstance in &self.circumstances {
+            write!(formatter, " {circumstance:?}")?;
+        }
+        Ok(())
+    }
 }

@@ -1,6 +1,6 @@
 //! Which of the possible next steps is taken.
 
-use super::cast::Role;
+use super::cast::Scene;
 
 /// A list of choices, each a number below how many there were.
 pub(super) struct Choices {
@@ -9,6 +9,8 @@ pub(super) struct Choices {
     at: usize,
     /// The state of the generator, if choices are drawn.
     seed: Option<u64>,
+    /// Whether a story named them.
+    are_read: bool,
 }
 
 impl Choices {
@@ -18,6 +20,7 @@ impl Choices {
             taken: Vec::new(),
             at: 0,
             seed: None,
+            are_read: false,
         }
     }
 
@@ -26,6 +29,11 @@ impl Choices {
             seed: Some(seed),
             ..Self::first()
         }
+    }
+
+    /// Whether every choice gets its turn, by [`Self::advance`].
+    pub(super) fn are_counted(&self) -> bool {
+        self.seed.is_none() && !self.are_read
     }
 
     /// Chooses one of so many.
@@ -70,16 +78,16 @@ impl Choices {
     }
 }
 
-/// Reads a world as a story names it: a cast, a colon, and its choices.
-pub(super) fn read(world: &str) -> (Vec<Role>, Choices) {
-    let (cast, numbers) = world.split_once(':').expect("a cast and choices");
-    let cast = cast.split_whitespace().map(Role::named).collect();
+/// Reads a world as a story names it: a scene, a colon, and its choices.
+pub(super) fn read(world: &str) -> (Scene, Choices) {
+    let (scene, numbers) = world.split_once(':').expect("a scene and choices");
     let numbers = numbers
         .split_whitespace()
         .map(|number| number.parse().expect("a number"));
     let choices = Choices {
         taken: numbers.map(|number| (number, usize::MAX)).collect(),
+        are_read: true,
         ..Choices::first()
     };
-    (cast, choices)
+    (Scene::read(scene), choices)
 }

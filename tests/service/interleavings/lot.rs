@@ -1,53 +1,113 @@
-//! Where calls wait for their turn.
+//! Where calls wait for their turn, and what is noted of them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Notify, oneshot};
 
+use super::seeded::Seeded;
 use crate::harness::world::call::{Aws, Call};
 use crate::harness::world::director::{Decision, Director};
 use crate::harness::world::fault::Fault;
+use crate::harness::world::reply::Reply;
 
-/// The calls that wait.
 #[derive(Default)]
 pub(super) struct Lot {
-    parked: Mutex<Vec<Parked>>,
+    state: Mutex<State>,
     /// Told of each arrival, and of each request that ends.
     pub(super) news: Arc<Notify>,
+    /// A fault of the code, as if each call had been made with it.
+    seeded: Option<Seeded>,
+}
+
+#[derive(Default)]
+struct State {
+    parked: Vec<Parked>,
+    /// The calls as the functions made them, by their numbers.
+    asked: BTreeMap<usize, Call>,
+    /// Those among them that nobody waits for any more.
+    late: BTreeSet<usize>,
+    history: Vec<Event>,
 }
 
 /// A call that waits.
 pub(super) struct Parked {
     pub(super) call: Call,
+    /// The same, with the seeded fault if there is one.
+    pub(super) sent: Call,
     decide: oneshot::Sender<Option<Fault>>,
 }
 
+/// What happened to the table.
+#[derive(Clone, Debug)]
+pub(super) enum Event {
+    /// A call reached `DynamoDB`. Its conditions held, or they did not.
+    Made { call: Call, held: bool, is_late: bool },
+    /// TTL deleted the item of this name.
+    Deleted(String),
+}
+
 impl Director for Lot {
-    fn decide<'a>(&'a self, call: &'a mut Call) -> Decision<'a> {
+    fn decide<'a>(&'a self, sent: &'a mut Call) -> Decision<'a> {
+        // When the secret is read is of no interest here.
+        if sent.service == Aws::SecretsManager {
+            return Box::pin(std::future::ready(None));
+        }
+        let call = sent.clone();
+        if let Some(seeded) = self.seeded {
+            seeded(sent);
+        }
         let (decide, decided) = oneshot::channel();
-        let call = call.clone();
-        self.parked.lock().expect("the calls").push(Parked { call, decide });
+        let mut state = self.state.lock().expect("the calls");
+        state.asked.insert(call.number, call.clone());
+        let sent = sent.clone();
+        state.parked.push(Parked { call, sent, decide });
         self.news.notify_one();
         Box::pin(async { decided.await.expect("a decision") })
+    }
+
+    fn made(&self, call: &Call, reply: &Reply) {
+        let mut state = self.state.lock().expect("the calls");
+        if call.service == Aws::DynamoDb {
+            let call = state.asked[&call.number].clone();
+            let is_late = state.late.contains(&call.number);
+            let held = reply.status == 200;
+            state.history.push(Event::Made { call, held, is_late });
+        }
     }
 }
 
 impl Lot {
-    /// The requests whose calls wait, in the order of their arrival. Nobody waits any more for a call that ran into a time limit.
-    pub(super) fn waiting(&self) -> Vec<usize> {
-        let mut parked = self.parked.lock().expect("the calls");
-        parked.retain(|parked| !parked.decide.is_closed());
-        parked.iter().map(|parked| parked.call.request).collect()
+    pub(super) fn new(seeded: Option<Seeded>) -> Self {
+        Self {
+            seeded,
+            ..Self::default()
+        }
     }
 
-    /// The service that this one of them is for.
-    pub(super) fn service_of(&self, index: usize) -> Aws {
-        self.parked.lock().expect("the calls")[index].call.service
+    /// The calls that wait, in the order of their arrival. Nobody waits any more for a call that ran into a time limit.
+    pub(super) fn waiting(&self) -> Vec<Call> {
+        let mut state = self.state.lock().expect("the calls");
+        state.parked.retain(|parked| !parked.decide.is_closed());
+        state.parked.iter().map(|parked| parked.call.clone()).collect()
     }
 
     /// Takes the call out that is number `index` of those that wait.
     pub(super) fn take(&self, index: usize) -> Parked {
-        self.parked.lock().expect("the calls").remove(index)
+        self.state.lock().expect("the calls").parked.remove(index)
+    }
+
+    /// Nobody waits any more for the call of this number.
+    pub(super) fn note_late(&self, number: usize) {
+        self.state.lock().expect("the calls").late.insert(number);
+    }
+
+    pub(super) fn note_deletion(&self, pk: String) {
+        self.state.lock().expect("the calls").history.push(Event::Deleted(pk));
+    }
+
+    pub(super) fn history(&self) -> Vec<Event> {
+        self.state.lock().expect("the calls").history.clone()
     }
 }
 

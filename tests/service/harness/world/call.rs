@@ -28,6 +28,8 @@ pub(crate) struct Call {
     /// The request to the service that makes it. 0 if none does, but an instance that starts.
     pub(crate) request: usize,
     pub(crate) service: Aws,
+    /// Its number in the [`journal`](super::journal). 0 if it is not noted there.
+    pub(crate) number: usize,
     /// Its name in AWS's documentation, such as `UpdateItem`.
     pub(crate) operation: String,
     pub(crate) body: Value,
@@ -48,6 +50,7 @@ impl Call {
         Self {
             request: REQUEST.try_with(|number| *number).unwrap_or_default(),
             service,
+            number: 0,
             operation: operation.to_owned(),
             body: serde_json::from_slice(body).expect("JSON"),
         }

@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use super::call::Call;
 use super::fault::Fault;
+use super::reply::Reply;
 
 pub(crate) type Decision<'a> = Pin<Box<dyn Future<Output = Option<Fault>> + Send + 'a>>;
 
@@ -14,4 +15,7 @@ pub(crate) trait Director: Send + Sync {
     /// The call waits for the decision, so a director can park it until it is the call's turn. It can also change what the
     /// call says.
     fn decide<'a>(&'a self, call: &'a mut Call) -> Decision<'a>;
+
+    /// Is told of each call that was made, and what the service said. Nobody else may ever learn that.
+    fn made(&self, _call: &Call, _reply: &Reply) {}
 }

@@ -45,6 +45,10 @@ impl Journal {
         self.0.lock().expect("the journal").counts[service as usize]
     }
 
+    pub(super) fn forget(&self) {
+        *self.0.lock().expect("the journal") = Entries::default();
+    }
+
     /// The number of the next entry.
     pub(crate) fn next(&self) -> usize {
         self.0.lock().expect("the journal").all.len()

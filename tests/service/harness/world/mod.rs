@@ -19,14 +19,17 @@ pub(crate) mod script;
 
 use std::fmt;
 use std::future::pending;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::config::http::{HttpRequest, HttpResponse};
-use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents};
+use aws_sdk_dynamodb::config::{AsyncSleep, HttpClient, RuntimeComponents, Sleep};
 use aws_sdk_dynamodb::error::ConnectorError;
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
+use serde_json::{Value, json};
 
 use self::call::{Aws, Call};
 use self::director::Director;
@@ -48,7 +51,13 @@ struct Parts {
     journal: Journal,
     script: Script,
     director: Mutex<Arc<dyn Director>>,
+    is_hasty: AtomicBool,
 }
+
+/// The SDK waits less before a retry, and longer for an answer.
+const MAX_BACKOFF: Duration = Duration::from_millis(500);
+/// How often it looks whether a body goes on.
+const LOOK_AT_BODY: Duration = Duration::from_millis(100);
 
 impl World {
     pub(crate) fn start() -> Self {
@@ -60,6 +69,7 @@ impl World {
             director: Mutex::new(Arc::new(script.clone())),
             journal,
             script,
+            is_hasty: false.into(),
         }))
     }
 
@@ -84,15 +94,51 @@ impl World {
         *self.0.director.lock().expect("the director") = director;
     }
 
+    fn director(&self) -> Arc<dyn Director> {
+        Arc::clone(&self.0.director.lock().expect("the director"))
+    }
+
+    /// Lets the SDK retry at once. Its backoff is drawn at random, and who else gets ahead of it is for the director to say.
+    pub(crate) fn skip_backoffs(&self) {
+        self.0.is_hasty.store(true, Ordering::SeqCst);
+    }
+
+    /// Makes a call that nobody waits for any more.
+    pub(crate) async fn land(&self, call: &Call) {
+        self.make(call, Some(call.number)).await;
+    }
+
+    /// Changes the table as no function does. Nobody is told.
+    pub(crate) async fn amend(&self, operation: &str, body: &Value) {
+        let reply = self.0.engine.make(operation, body).await;
+        assert!(reply.is_success(), "{operation}: {}", reply.body);
+    }
+
+    /// Forgets the calls, the emails and the items of a table.
+    pub(super) async fn forget(&self, table: &str) {
+        self.0.journal.forget();
+        self.0.ses.forget();
+        for item in self.items(table).await {
+            let key = json!({ "TableName": table, "Key": { "pk": item["pk"] } });
+            self.0.engine.make("DeleteItem", &key).await;
+        }
+    }
+
+    /// The items of a table.
+    pub(crate) async fn items(&self, table: &str) -> Vec<Value> {
+        let found = self.0.engine.make("Scan", &json!({ "TableName": table })).await;
+        found.body["Items"].as_array().expect("items").clone()
+    }
+
     /// Makes a call. Other tasks get their turn first, so that requests at the same time take turns call by call.
     async fn serve(self, mut call: Call) -> Result<HttpResponse, ConnectorError> {
         tokio::task::yield_now().await;
         if call.is_the_tests_own() {
             return Ok(self.make(&call, None).await.into());
         }
-        let entry = Some(self.0.journal.note(&call));
-        let director = Arc::clone(&self.0.director.lock().expect("the director"));
-        let Some(fault) = director.decide(&mut call).await else {
+        call.number = self.0.journal.note(&call);
+        let entry = Some(call.number);
+        let Some(fault) = self.director().decide(&mut call).await else {
             return Ok(self.make(&call, entry).await.into());
         };
         let reply = match fault {
@@ -136,8 +182,11 @@ impl World {
             Aws::Ses => self.0.ses.take(&call.body),
             Aws::SecretsManager => self.0.secrets.read(&call.body),
         };
-        if let Some(entry) = entry.filter(|_| reply.is_success()) {
-            self.0.journal.note_success(entry);
+        if let Some(entry) = entry {
+            if reply.is_success() {
+                self.0.journal.note_success(entry);
+            }
+            self.director().made(call, &reply);
         }
         reply
     }
@@ -155,6 +204,17 @@ async fn lose(answer: Answer) -> Result<HttpResponse, ConnectorError> {
 impl HttpConnector for World {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         HttpConnectorFuture::new(self.clone().serve(Call::read(&request)))
+    }
+}
+
+/// The SDK's backoffs and time limits.
+impl AsyncSleep for World {
+    fn sleep(&self, duration: Duration) -> Sleep {
+        let is_backoff = duration < MAX_BACKOFF && duration != LOOK_AT_BODY;
+        if is_backoff && self.0.is_hasty.load(Ordering::SeqCst) {
+            return Sleep::new(std::future::ready(()));
+        }
+        Sleep::new(tokio::time::sleep(duration))
     }
 }
 

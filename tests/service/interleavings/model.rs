@@ -1,0 +1,441 @@
+//! What each write should do to the table: the rules once more, written without a look at the code's expressions.
+//!
+//! The engine has to agree with the model about each write. Where it does not, a condition is too weak, too strong or missing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use verification::rules::guess::REPEATABLE_FOR;
+use verification::rules::limits::{CLOCK_SLACK, HOLD, Limits, MAX_UNCONFIRMED};
+
+use super::lot::Event;
+use crate::harness::world::call::Call;
+
+const PAUSE: i64 = 60;
+const DAY: i64 = 86_400;
+/// With less than this left, a code is not mailed again.
+const LAST_MINUTE: i64 = 60;
+
+pub(super) struct Model {
+    pub(super) challenges: BTreeMap<String, Challenge>,
+    pub(super) mailboxes: BTreeMap<String, Mailbox>,
+    /// The unverified emails of each source-day.
+    pub(super) sources: BTreeMap<String, i64>,
+    pub(super) requests: BTreeMap<usize, Request>,
+    /// The names of the challenges that were charged an email, in that order.
+    pub(super) charged: Vec<String>,
+    pub(super) broken: Vec<String>,
+    limits: Limits,
+    max_guesses: usize,
+    /// How many unconfirmed emails a mailbox has at first.
+    unconfirmed: i64,
+    transactions: BTreeMap<String, Seen>,
+    done: BTreeSet<String>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Challenge {
+    /// The emails of its generation, by their ids.
+    pub(super) mails: Vec<String>,
+    pub(super) code: Option<String>,
+    pub(super) ends_at: i64,
+    pub(super) sent_at: Option<i64>,
+    pub(super) guesses: BTreeSet<String>,
+    pub(super) linked_at: Option<i64>,
+    pub(super) payers: BTreeMap<String, i64>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Mailbox {
+    pub(super) mails: i64,
+    /// For each source its emails, and when the last one was charged.
+    pub(super) by_source: BTreeMap<String, (i64, Option<i64>)>,
+    pub(super) unconfirmed: i64,
+    hold_until: i64,
+}
+
+/// What became of one request.
+#[derive(Debug, Default)]
+pub(super) struct Request {
+    pub(super) calls: usize,
+    /// What its newest transaction came to.
+    pub(super) charge: Option<Charge>,
+    pub(super) settlement: Option<Settlement>,
+    /// Its email.
+    pub(super) mail: Option<String>,
+    /// The email that made it send none.
+    pub(super) relies_on: Option<String>,
+    /// What it has to give back, and what it did.
+    pub(super) owes: BTreeMap<String, i64>,
+    pub(super) gave_back: BTreeMap<String, i64>,
+    seen: Seen,
+}
+
+/// The name of a challenge's item that a request looked at, and what was there.
+type Seen = Option<(String, Option<Challenge>)>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Charge {
+    Done,
+    Found,
+    Refused,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Settlement {
+    TakenBack,
+    Unconfirmed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Create,
+    Resend,
+    Reopen,
+    AlreadyMailed,
+}
+
+/// A write to one item, as it was sent.
+#[derive(Clone, Copy)]
+struct Write<'a>(&'a Value);
+
+impl<'a> Write<'a> {
+    fn pk(self) -> &'a str {
+        self.0["Key"]["pk"]["S"].as_str().expect("a key")
+    }
+
+    fn text(self, placeholder: &str) -> Option<&'a str> {
+        self.0["ExpressionAttributeValues"][placeholder]["S"].as_str()
+    }
+
+    fn number(self, placeholder: &str) -> i64 {
+        let number = self.0["ExpressionAttributeValues"][placeholder]["N"].as_str();
+        number.and_then(|number| number.parse().ok()).expect("a number")
+    }
+
+    fn name(self, placeholder: &str) -> &'a str {
+        self.0["ExpressionAttributeNames"][placeholder]
+            .as_str()
+            .expect("a name")
+    }
+
+    fn updates(self, attribute: &str) -> bool {
+        self.0["UpdateExpression"]
+            .as_str()
+            .is_some_and(|update| update.contains(attribute))
+    }
+}
+
+impl Challenge {
+    fn is_used(&self) -> bool {
+        self.linked_at.is_some() || self.code.as_ref().is_some_and(|code| self.guesses.contains(code))
+    }
+
+    /// Whether it takes a guess at `now`.
+    pub(super) fn is_open(&self, max_guesses: usize, now: i64) -> bool {
+        self.code.is_some() && !self.is_used() && self.guesses.len() < max_guesses && now < self.ends_at
+    }
+}
+
+impl Model {
+    pub(super) fn of(history: &[Event], limits: Limits, max_guesses: usize, unconfirmed: i64) -> Self {
+        let mut model = Self {
+            challenges: BTreeMap::new(),
+            mailboxes: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            charged: Vec::new(),
+            broken: Vec::new(),
+            limits,
+            max_guesses,
+            unconfirmed,
+            transactions: BTreeMap::new(),
+            done: BTreeSet::new(),
+        };
+        for event in history {
+            match event {
+                Event::Made { call, held, is_late } => {
+                    let should = model.make(call, *is_late);
+                    if should != *held {
+                        let (rules, engine) = if should {
+                            ("take", "refused")
+                        } else {
+                            ("refuse", "made")
+                        };
+                        let number = call.request;
+                        model.broken.push(format!(
+                            "the rules {rules} a write of request {number} that is {engine}"
+                        ));
+                    }
+                }
+                Event::Deleted(pk) => {
+                    model.challenges.remove(pk);
+                    model.mailboxes.remove(pk);
+                    model.sources.remove(pk);
+                }
+            }
+        }
+        model
+    }
+
+    /// The request that an email is of.
+    pub(super) fn request_of(&self, mail: &str) -> Option<usize> {
+        let mut requests = self.requests.iter();
+        let found = requests.find(|(_, request)| request.mail.as_deref() == Some(mail));
+        found.map(|(number, _)| *number)
+    }
+
+    /// Makes a call. Returns whether its conditions hold.
+    fn make(&mut self, call: &Call, is_late: bool) -> bool {
+        let number = call.request;
+        self.requests.entry(number).or_default().calls += usize::from(!is_late);
+        if call.operation == "TransactWriteItems" {
+            let token = call.body["ClientRequestToken"].as_str().expect("a token");
+            let parts = call.body["TransactItems"].as_array().expect("parts");
+            let parts: Vec<_> = parts.iter().map(|part| Write(&part["Update"])).collect();
+            // The same transaction again is made once.
+            let holds = self.done.contains(token)
+                || if token.ends_with("-0") {
+                    self.settle(number, &parts)
+                } else {
+                    self.charge(number, token, &parts, is_late)
+                };
+            if holds {
+                self.done.insert(token.to_owned());
+                if !token.ends_with("-0") && !is_late {
+                    self.request(number).charge = Some(Charge::Done);
+                }
+            }
+            return holds;
+        }
+        let write = Write(&call.body);
+        if write.pk().starts_with("source/") {
+            return self.give_back(number, write);
+        }
+        if write.updates("last_guess") {
+            return self.guess(number, write);
+        }
+        if write.updates("linked_at") {
+            return self.link(number, write);
+        }
+        // A look.
+        let found = self.challenges.get(write.pk()).cloned();
+        self.request(number).seen = found.map(|found| (write.pk().to_owned(), Some(found)));
+        false
+    }
+
+    fn request(&mut self, number: usize) -> &mut Request {
+        self.requests.entry(number).or_default()
+    }
+
+    fn charge(&mut self, number: usize, token: &str, parts: &[Write], is_late: bool) -> bool {
+        let (challenge, mailbox, source) = (parts[0], parts[1], parts[2]);
+        let (pk, now) = (challenge.pk(), challenge.number(":now"));
+        let mail = challenge.text(":mail").expect("an email").to_owned();
+        let is_first = challenge.updates("generation");
+        let made = match (challenge.text(":seen"), is_first) {
+            (None, _) => Next::Create,
+            (Some(_), true) => Next::Reopen,
+            (Some(_), false) => Next::Resend,
+        };
+        if !self.transactions.contains_key(token) {
+            let seen = self.request(number).seen.clone();
+            self.request(number).mail = Some(mail.clone());
+            let next = self.next(seen.as_ref(), pk, now);
+            if next != made {
+                self.broken
+                    .push(format!("request {number} should {next:?}, and does {made:?}"));
+            }
+            self.transactions.insert(token.to_owned(), seen);
+        }
+        let seen = self.transactions[token].clone().and_then(|(_, seen)| seen);
+        let old = self.challenges.get(pk);
+        let is_as_seen = match (old, made) {
+            (None, made) => made == Next::Create,
+            (Some(_), Next::Create | Next::AlreadyMailed) => false,
+            (Some(old), Next::Resend) => {
+                let is_same = old.mails.last().map(String::as_str) == challenge.text(":seen");
+                is_same && old.code.is_some() && !old.is_used() && old.guesses.len() < self.max_guesses
+            }
+            (Some(old), Next::Reopen) => {
+                let is_same = old.mails.last().map(String::as_str) == challenge.text(":seen");
+                is_same && (!old.is_used() || seen.as_ref().is_some_and(Challenge::is_used))
+            }
+        };
+        let within = self.mailbox_takes(mailbox, now) && self.source_takes(source);
+        if !is_as_seen || !within {
+            if !is_late {
+                let found = (!is_as_seen).then(|| (pk.to_owned(), old.cloned()));
+                let next = self.next(found.as_ref(), pk, now);
+                let newest = old.and_then(|old| old.mails.last().cloned());
+                let request = self.request(number);
+                request.charge = Some(if is_as_seen { Charge::Refused } else { Charge::Found });
+                request.relies_on = newest.filter(|_| !is_as_seen && next == Next::AlreadyMailed);
+                request.seen = found;
+            }
+            return false;
+        }
+        // A used code was given back, or it was tried. A day after its end, whoever paid is forgotten.
+        let keeps_payers = made == Next::Resend
+            || seen.is_some_and(|seen| made == Next::Reopen && !seen.is_used() && now < seen.ends_at + DAY);
+        let old = self.challenges.remove(pk).unwrap_or_default();
+        let mut new = Challenge {
+            payers: if keeps_payers {
+                old.payers.clone()
+            } else {
+                BTreeMap::new()
+            },
+            ..if is_first { Challenge::default() } else { old }
+        };
+        new.mails.push(mail);
+        new.sent_at = Some(now);
+        new.code = challenge.text(":code").map(ToOwned::to_owned);
+        if is_first {
+            new.ends_at = challenge.number(":ends_at");
+        }
+        *new.payers.entry(source.pk().to_owned()).or_default() += 1;
+        self.challenges.insert(pk.to_owned(), new);
+        self.charged.push(pk.to_owned());
+        let (key, unconfirmed) = (mailbox.name("#n").to_owned(), self.unconfirmed);
+        let day = self
+            .mailboxes
+            .entry(mailbox.pk().to_owned())
+            .or_insert_with(|| Mailbox {
+                unconfirmed,
+                ..Mailbox::default()
+            });
+        let (mails, last) = day.by_source.entry(key).or_default();
+        (*mails, *last) = (*mails + 1, Some(now));
+        day.mails += 1;
+        day.hold_until = now + HOLD.whole_seconds();
+        *self.sources.entry(source.pk().to_owned()).or_default() += 1;
+        true
+    }
+
+    /// What a request does next that has seen this, and writes to the item `pk`.
+    fn next(&self, seen: Option<&(String, Option<Challenge>)>, pk: &str, now: i64) -> Next {
+        let Some((seen_pk, Some(seen))) = seen else {
+            return Next::Create;
+        };
+        let is_open = seen.is_open(self.max_guesses, now);
+        let pause_over = now - PAUSE + CLOCK_SLACK.whole_seconds();
+        match seen.sent_at {
+            Some(sent_at) if is_open && sent_at > pause_over => Next::AlreadyMailed,
+            _ if is_open && seen.ends_at - now > LAST_MINUTE => Next::Resend,
+            // What another key has named is opened anew under the active one.
+            _ if seen_pk != pk => Next::Create,
+            _ => Next::Reopen,
+        }
+    }
+
+    fn mailbox_takes(&self, mailbox: Write, now: i64) -> bool {
+        let Some(day) = self.mailboxes.get(mailbox.pk()) else {
+            return true;
+        };
+        let (mails, last) = day.by_source.get(mailbox.name("#n")).copied().unwrap_or_default();
+        let limits = self.limits;
+        let is_within = mails == 0 && day.mails < limits.first_mails_per_day.into()
+            || mails < limits.mails_per_source.into() && day.mails < limits.mails_per_day.into();
+        let is_paused = last.is_some_and(|last| last > now - PAUSE + CLOCK_SLACK.whole_seconds());
+        let is_held = day.unconfirmed >= MAX_UNCONFIRMED.into() && day.hold_until > now;
+        is_within && !is_paused && !is_held
+    }
+
+    fn source_takes(&self, source: Write) -> bool {
+        let unverified = self.sources.get(source.pk()).copied().unwrap_or_default();
+        self.limits
+            .unverified_per_source
+            .is_none_or(|limit| unverified < limit.into())
+    }
+
+    fn settle(&mut self, number: usize, parts: &[Write]) -> bool {
+        let (challenge, mailbox, source) = (parts[0], parts[1], parts[2]);
+        let mail = challenge.text(":mail").expect("an email");
+        let settlement = if mailbox.updates("unconfirmed") {
+            Settlement::Unconfirmed
+        } else {
+            Settlement::TakenBack
+        };
+        self.request(number).settlement = Some(settlement);
+        let found = self.challenges.get_mut(challenge.pk());
+        let Some(found) = found.filter(|found| found.mails.last().is_some_and(|newest| newest == mail)) else {
+            return false;
+        };
+        let ends_generation = settlement == Settlement::TakenBack && found.mails.len() == 1;
+        let is_touched = found.is_used() || ends_generation && !found.guesses.is_empty();
+        let day = self.mailboxes.get_mut(mailbox.pk());
+        let of_source = day.and_then(|day| {
+            let key = mailbox.name("#n").to_owned();
+            (day.by_source.get(&key)?.0 > 0).then_some((day, key))
+        });
+        let unverified = self.sources.get_mut(source.pk()).filter(|unverified| **unverified > 0);
+        let (false, Some((day, key)), Some(unverified)) = (is_touched, of_source, unverified) else {
+            return false;
+        };
+        found.sent_at = None;
+        if ends_generation {
+            found.code = None;
+        }
+        *found.payers.entry(source.pk().to_owned()).or_default() -= 1;
+        *unverified -= 1;
+        let mails = day.by_source.get(&key).map_or(0, |(mails, _)| *mails);
+        day.by_source.insert(key, (mails - 1, None));
+        day.mails -= 1;
+        if settlement == Settlement::Unconfirmed {
+            day.unconfirmed += 1;
+            day.hold_until = mailbox.number(":hold_until");
+        }
+        true
+    }
+
+    fn guess(&mut self, number: usize, write: Write) -> bool {
+        let (now, guess) = (write.number(":now"), write.text(":guess").expect("a guess").to_owned());
+        let max_guesses = self.max_guesses;
+        let Some(found) = self.challenges.get_mut(write.pk()) else {
+            return false;
+        };
+        let after_link = found.linked_at.is_some();
+        let is_repeatable = found
+            .linked_at
+            .is_none_or(|linked_at| linked_at >= now - REPEATABLE_FOR.whole_seconds());
+        let unlinked = Challenge {
+            linked_at: None,
+            ..found.clone()
+        };
+        if !unlinked.is_open(max_guesses, now) || !is_repeatable {
+            return false;
+        }
+        let is_right = found.code.as_ref() == Some(&guess);
+        found.guesses.insert(guess);
+        let owes = found.payers.clone();
+        if is_right && !after_link {
+            self.request(number).owes = owes;
+        }
+        true
+    }
+
+    fn link(&mut self, number: usize, write: Write) -> bool {
+        let now = write.number(":now");
+        let max_guesses = self.max_guesses;
+        let Some(found) = self.challenges.get_mut(write.pk()) else {
+            return false;
+        };
+        if !found.is_open(max_guesses, now) || found.code.as_deref() != write.text(":code") {
+            return false;
+        }
+        found.linked_at = Some(now);
+        let owes = found.payers.clone();
+        self.request(number).owes = owes;
+        true
+    }
+
+    fn give_back(&mut self, number: usize, write: Write) -> bool {
+        let (pk, mails) = (write.pk(), write.number(":mails"));
+        *self.request(number).gave_back.entry(pk.to_owned()).or_default() += mails;
+        match self.sources.get_mut(pk).filter(|unverified| **unverified >= mails) {
+            Some(unverified) => *unverified -= mails,
+            None => return false,
+        }
+        true
+    }
+}

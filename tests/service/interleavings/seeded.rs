@@ -1,0 +1,2 @@
+use crate::harness::world::call::Call;
+pub(super) type Seeded = fn(&mut Call);

@@ -1,0 +1,87 @@
+//! The service in which worlds are played, one after the other.
+
+use std::sync::Arc;
+
+use super::cast::{Circumstance, Scene};
+use super::lot::Lot;
+use super::play::limits;
+use super::seeded::Seeded;
+use crate::harness::service::{Service, config};
+
+/// How many worlds share a service. The SDK's clients are made once for them, and their budget of retries has to last.
+const WORLDS_PER_SERVICE: usize = 16;
+/// One wrong code is enough to kill a challenge.
+pub(super) const MAX_GUESSES: usize = 1;
+
+#[derive(Default)]
+pub(super) struct Stage {
+    /// One of the usual limits, one of tight ones, and how often each was used.
+    services: [Option<(Arc<Service>, usize)>; 2],
+    seeded: Option<Seeded>,
+    /// How many emails were numbered so far.
+    mails: usize,
+    /// The stories, if they are of interest.
+    pub(super) stories: Option<Vec<String>>,
+}
+
+impl Stage {
+    pub(super) fn with(seeded: Seeded) -> Self {
+        Self {
+            seeded: Some(seeded),
+            ..Self::default()
+        }
+    }
+
+    /// A service at the beginning of a scene.
+    pub(super) async fn set(&mut self, scene: &Scene) -> (Arc<Service>, Arc<Lot>) {
+        let service = if scene.is(Circumstance::Rotation) {
+            // On instances that never read the new version.
+            Arc::new(start(scene).await)
+        } else {
+            self.reuse(scene).await
+        };
+        if scene.is(Circumstance::Midnight) {
+            service.wait_until_before_midnight(30);
+        }
+        if scene.is(Circumstance::Rotation) {
+            // Late enough for the instances to read the secret anew. A version is in force 15 minutes after it was made.
+            service.wait(if scene.is(Circumstance::Midnight) { 0 } else { 15 * 60 });
+            service.secrets.rotate(service.now() + 30 - 15 * 60);
+        }
+        let lot = Arc::new(Lot::new(self.seeded));
+        service.world.direct_by(Arc::<Lot>::clone(&lot));
+        (service, lot)
+    }
+
+    async fn reuse(&mut self, scene: &Scene) -> Arc<Service> {
+        let kept = &mut self.services[usize::from(scene.is(Circumstance::Tight))];
+        let (service, used) = match kept.take().filter(|(_, used)| *used < WORLDS_PER_SERVICE) {
+            Some((service, used)) => (service, used + 1),
+            None => (Arc::new(start(scene).await), 1),
+        };
+        service.forget().await;
+        *kept = Some((Arc::clone(&service), used));
+        service
+    }
+
+    /// The number of the first of so many emails.
+    pub(super) fn next_mails(&mut self, mails: usize) -> usize {
+        self.mails += mails;
+        self.mails - mails
+    }
+
+    pub(super) fn note(&mut self, story: &[String]) {
+        if let Some(stories) = &mut self.stories {
+            stories.push(story.join("\n"));
+        }
+    }
+}
+
+async fn start(scene: &Scene) -> Service {
+    let mut config = config();
+    config.shared.max_guesses = MAX_GUESSES;
+    config.limits = limits(scene);
+    let service = Service::start_with(config).await;
+    service.world.skip_backoffs();
+    service
+}
