@@ -31,6 +31,8 @@ pub(super) enum Role {
 pub(super) enum Circumstance {
     /// The first one is through before anybody else starts.
     Begun,
+    /// All clocks are right.
+    Punctual,
     /// It is half a minute before midnight UTC.
     Midnight,
     /// Two days may pass, and TTL deletes what is past its time.
@@ -104,8 +106,9 @@ impl Role {
 }
 
 impl Circumstance {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Begun,
+        Self::Punctual,
         Self::Midnight,
         Self::Days,
         Self::Sick,
@@ -126,13 +129,9 @@ impl Scene {
         }
     }
 
-    /// The same, after the app has asked and got its code.
-    pub(super) fn begun(self) -> Self {
-        Self {
-            cast: std::iter::once(Role::Ask).chain(self.cast).collect(),
-            circumstances: vec![Circumstance::Begun],
-            ..self
-        }
+    pub(super) fn with(mut self, circumstance: Circumstance) -> Self {
+        self.circumstances.push(circumstance);
+        self
     }
 
     /// A cast of two to six, the first of which asks, with up to three faults and in about half of all worlds a circumstance.

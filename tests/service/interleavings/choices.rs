@@ -3,6 +3,7 @@
 use super::cast::Scene;
 
 /// A list of choices, each a number below how many there were.
+#[derive(Clone)]
 pub(super) struct Choices {
     taken: Vec<(usize, usize)>,
     /// How many of them were taken again in this world.

@@ -159,7 +159,9 @@ impl Play {
         }
         play.service.world.direct_by(Arc::new(play.service.script.clone()));
         let broken = promises::broken(&play).await;
-        stage.note(&play.story);
+        if std::env::var_os("STORIES").is_some() {
+            println!("{scene}\n{}\n", play.story.join("\n"));
+        }
         if broken.is_empty() {
             return Ok(true);
         }
@@ -188,11 +190,8 @@ impl Play {
         let is_begun = scene.is(Circumstance::Begun);
         let actors = scene.cast.iter().enumerate().map(|(number, role)| {
             // The clock matters most to those who ask.
-            let skews = if role.asks() && !(is_begun && number == 0) {
-                SKEWS.len()
-            } else {
-                1
-            };
+            let is_free = role.asks() && !(is_begun && number == 0) && !scene.is(Circumstance::Punctual);
+            let skews = if is_free { SKEWS.len() } else { 1 };
             Actor::new(*role, SKEWS[choices.choose(skews)])
         });
         let actors = actors.collect();

@@ -20,8 +20,6 @@ pub(super) struct Stage {
     seeded: Option<Seeded>,
     /// How many emails were numbered so far.
     mails: usize,
-    /// The stories, if they are of interest.
-    pub(super) stories: Option<Vec<String>>,
 }
 
 impl Stage {
@@ -68,12 +66,6 @@ impl Stage {
     pub(super) fn next_mails(&mut self, mails: usize) -> usize {
         self.mails += mails;
         self.mails - mails
-    }
-
-    pub(super) fn note(&mut self, story: &[String]) {
-        if let Some(stories) = &mut self.stories {
-            stories.push(story.join("\n"));
-        }
     }
 }
 
