@@ -3,7 +3,7 @@
 help:
 	@echo "make run          run the service on this machine, with a local AWS and an inbox"
 	@echo "make test         run the tests"
-	@echo "make interleavings  play thousands of orders of a few requests' AWS calls, with faults; SEED=7 for others"
+	@echo "make interleavings  play every order of a few requests' AWS calls, with faults; SEED=7 draws others"
 	@echo "make simulate     let strangers ask for people's codes for a day, and count; SEED=7 for another day"
 	@echo "make lint         check format, code, documentation and template"
 	@echo "make check-sender DOMAIN=example.com  check the DNS records that let the email arrive"
@@ -25,8 +25,10 @@ run: setup
 test:
 	@cargo test --locked --workspace
 
+# With WORLD it replays the one world that a story names.
 interleavings:
-	@WORLDS=$${WORLDS:-10000} cargo test --locked --package service-tests interleavings::drawn
+	@WORLDS=$${WORLDS:-100000} cargo test --locked --package service-tests \
+		$(if $(WORLD),interleavings::drawn,interleavings) -- --include-ignored --nocapture --test-threads 1
 
 simulate:
 	@cargo test --locked --package service-tests simulation::whole -- --ignored --nocapture --test-threads 1

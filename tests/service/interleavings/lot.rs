@@ -55,7 +55,7 @@ impl Director for Lot {
         }
         let call = sent.clone();
         if let Some(seeded) = self.seeded {
-            seeded(sent);
+            seeded.change(sent);
         }
         let (decide, decided) = oneshot::channel();
         let mut state = self.state.lock().expect("the calls");

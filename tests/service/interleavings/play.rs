@@ -160,7 +160,7 @@ impl Play {
         play.service.world.direct_by(Arc::new(play.service.script.clone()));
         let broken = promises::broken(&play).await;
         if std::env::var_os("STORIES").is_some() {
-            println!("{scene}\n{}\n", play.story.join("\n"));
+            super::print(&format!("{scene}\n{}\n", play.story.join("\n")));
         }
         if broken.is_empty() {
             return Ok(true);
