@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use verification::rules::guess::REPEATABLE_FOR;
-use verification::rules::limits::{CLOCK_SLACK, HOLD, Limits, MAX_UNCONFIRMED};
+use verification::rules::limits::{CLOCK_SLACK, HOLD, Limits, MAX_UNCONFIRMED, UNCONFIRMED_HOLD};
 
 use super::lot::Event;
 use crate::harness::world::call::Call;
@@ -51,7 +51,7 @@ pub(super) struct Mailbox {
     /// For each source its emails, and when the last one was charged.
     pub(super) by_source: BTreeMap<String, (i64, Option<i64>)>,
     pub(super) unconfirmed: i64,
-    hold_until: i64,
+    pub(super) hold_until: i64,
 }
 
 /// What became of one request.
@@ -372,7 +372,7 @@ impl Model {
         let (false, Some((day, key)), Some(unverified)) = (is_touched, of_source, unverified) else {
             return false;
         };
-        found.sent_at = None;
+        let asked_at = found.sent_at.take().unwrap_or_default();
         if ends_generation {
             found.code = None;
         }
@@ -383,7 +383,7 @@ impl Model {
         day.mails -= 1;
         if settlement == Settlement::Unconfirmed {
             day.unconfirmed += 1;
-            day.hold_until = mailbox.number(":hold_until");
+            day.hold_until = asked_at + UNCONFIRMED_HOLD.whole_seconds();
         }
         true
     }

@@ -194,6 +194,7 @@ fn check_table(model: &Model, items: &[Value], broken: &mut Vec<String>) {
         } else if let Some(mailbox) = model.mailboxes.get(pk) {
             compare("mails", number(&item["mails"]), mailbox.mails);
             compare("unconfirmed", number(&item["unconfirmed"]), mailbox.unconfirmed);
+            compare("hold_until", number(&item["hold_until"]), mailbox.hold_until);
             for (source, (mails, at)) in &mailbox.by_source {
                 compare(source, number(&item[source]), *mails);
                 let at_name = source.replacen("n_", "at_", 1);
