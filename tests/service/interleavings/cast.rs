@@ -33,6 +33,8 @@ pub(super) enum Circumstance {
     Begun,
     /// All clocks are right.
     Punctual,
+    /// Less time may pass as well, so that an email can follow shortly before its code's last minute, and a repeat within it.
+    Closely,
     /// It is half a minute before midnight UTC.
     Midnight,
     /// Two days may pass, and TTL deletes what is past its time.
@@ -106,9 +108,10 @@ impl Role {
 }
 
 impl Circumstance {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Begun,
         Self::Punctual,
+        Self::Closely,
         Self::Midnight,
         Self::Days,
         Self::Sick,

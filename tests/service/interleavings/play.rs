@@ -31,6 +31,8 @@ pub(super) const TIGHT_LIMITS: Limits = Limits::new(1, 2, time::Duration::minute
 const SKEWS: [i64; 3] = [0, 2, -2];
 /// How long the cast may let pass while nothing is under way: until the pause is over, or into the last minute of a code.
 const WAITS: [i64; 2] = [61, 545];
+/// The same in a [`Circumstance::Closely`] world.
+const CLOSE_WAITS: [i64; 2] = [50, 510];
 /// The same once SES was sick: until it keeps nobody out any more.
 const RECOVERY: i64 = 901;
 /// The same where days may pass: until every item is past its time.
@@ -339,6 +341,7 @@ impl Play {
         }
         if is_quiet && self.waits > 0 {
             let waits = WAITS.into_iter();
+            let waits = waits.chain(CLOSE_WAITS.into_iter().filter(|_| self.scene.is(Circumstance::Closely)));
             let waits = waits.chain(self.scene.is(Circumstance::Sick).then_some(RECOVERY));
             let waits = waits.chain(self.scene.is(Circumstance::Days).then_some(DAYS));
             steps.extend(waits.map(|seconds| (None, Step::Wait(seconds))));
