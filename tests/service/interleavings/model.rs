@@ -220,7 +220,9 @@ impl Model {
         }
         // A look.
         let found = self.challenges.get(write.pk()).cloned();
-        self.request(number).seen = found.map(|found| (write.pk().to_owned(), Some(found)));
+        let request = self.request(number);
+        request.relies_on = found.as_ref().and_then(|found| found.mails.last().cloned());
+        request.seen = found.map(|found| (write.pk().to_owned(), Some(found)));
         false
     }
 
