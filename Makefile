@@ -1,10 +1,11 @@
-.PHONY: help run test interleavings simulate check-sender test-sender rotate test-rotate lint smoke arm64 e2e contract clients api-page browser screenshots setup setup-browser setup-kotlin
+.PHONY: help run test interleavings simulate mutants check-sender test-sender rotate test-rotate lint smoke arm64 e2e contract clients api-page browser screenshots setup setup-browser setup-kotlin
 
 help:
 	@echo "make run          run the service on this machine, with a local AWS and an inbox"
 	@echo "make test         run the tests"
 	@echo "make interleavings  play every order of a few requests' AWS calls, with faults; SEED=7 draws others"
 	@echo "make simulate     let strangers ask for people's codes for a day, and count; SEED=7 for another day"
+	@echo "make mutants      change every third place of the code, and see a test fail each time; SEED=1, SEED=2 for the others"
 	@echo "make lint         check format, code, documentation and template"
 	@echo "make check-sender DOMAIN=example.com  check the DNS records that let the email arrive"
 	@echo "make test-sender  test that check, against a DNS server of its own"
@@ -32,6 +33,10 @@ interleavings:
 
 simulate:
 	@cargo test --locked --package service-tests simulation::whole -- --ignored --nocapture --test-threads 1
+
+mutants:
+	@local/setup.sh mutants
+	@PATH="$$PWD/target/tools/bin:$$PATH" WORLDS=500 cargo mutants --output target --shard $$(($${SEED:-0} % 3))/3 --sharding round-robin
 
 lint: setup
 	cargo fmt --all --check

@@ -12,6 +12,17 @@ fail() {
 }
 
 command -v cargo >/dev/null || { echo "cargo is missing. Install Rust: https://rustup.rs" >&2; exit 1; }
+
+if [ "${1-}" = mutants ]; then
+    for tool in cargo-mutants@27.1.0 cargo-nextest@0.9.143; do
+        if ! grep -qsF "\"${tool%@*} ${tool#*@} (" target/tools/.crates.toml; then
+            echo "Compiling $tool into target/tools (minutes, once) …"
+            cargo install --quiet --locked --root target/tools "$tool"
+        fi
+    done
+    exit
+fi
+
 command -v cc >/dev/null || fail "A C compiler is missing." build-essential "xcode-select --install"
 command -v python3 >/dev/null || fail "python3 is missing." "python3 python3-venv" "brew install python"
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||

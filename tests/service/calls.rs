@@ -66,6 +66,22 @@ async fn a_request_takes_one_transaction_and_a_guess_one_write() {
     ask(&service, HOME, named, 202, &[TRANSACTION, TRANSACTION, MAIL]).await;
 }
 
+/// Nothing is given back to a source whose only email was taken back.
+#[tokio::test]
+async fn a_source_that_paid_for_nothing_takes_no_write() {
+    let service = Service::start().await;
+    let named = json!({ "email": KIM, "challenge_id": OWN_ID });
+    ask(&service, HOME, named.clone(), 202, &[TRANSACTION, MAIL]).await;
+    service.wait(60);
+    service
+        .ses
+        .set_mood(Mood::Refusing(429, "TooManyRequestsException", "not now"));
+    let undone = [TRANSACTION, TRANSACTION, MAIL, TRANSACTION];
+    ask(&service, ELSEWHERE, named, 503, &undone).await;
+    let code = service.ses.newest_mail().code();
+    submit(&service, &code, 200, &[WRITE, WRITE]).await;
+}
+
 #[tokio::test]
 async fn a_request_over_a_limit_takes_one_transaction() {
     let mut limited = config();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::harness::response::Response;
 use crate::harness::service::{KIM, OWN_ID, Service};
@@ -11,6 +12,9 @@ use crate::harness::world::fault::{Answer, Fault, Reason};
 
 /// The longest that a function may run.
 const IN_TIME: Duration = Duration::from_secs(25);
+
+/// How long tries are repeated while they collide.
+const WITHIN: Duration = Duration::from_secs(2);
 
 async fn ask(service: &Service) -> Response {
     service
@@ -52,12 +56,55 @@ async fn a_charge_that_meets_its_own_earlier_try_is_mailed_once() {
     assert_eq!(service.count("mailbox/", "mails").await, 1);
 }
 
+/// The pause before the next try doubles from 20 ms to 320 ms. Half of it is certain, the rest is drawn. A lone write draws
+/// nothing.
+#[tokio::test(start_paused = true)]
+async fn tries_that_collide_are_ever_further_apart() {
+    for (collisions, pauses) in [
+        (0, 0),
+        (1, 10),
+        (2, 30),
+        (3, 70),
+        (4, 150),
+        (5, 310),
+        (6, 470),
+        (7, 630),
+    ] {
+        let service = Service::start().await;
+        let (id, _) = service.mailed_code().await;
+        service.script.after(0, collisions, "UpdateItem", Fault::Collided(&[]));
+        let started = Instant::now();
+        assert_eq!(service.verify_code(&id, "000000").await.body["guesses_left"], 4);
+        assert_paused(started, pauses, collisions);
+    }
+    // The drawn part follows the id of the email, byte by byte: six times 7, then 0x47, of 256.
+    for (collisions, pauses) in [(1, 10), (2, 31), (5, 319), (6, 483), (7, 687)] {
+        let service = Service::start().await;
+        service
+            .script
+            .after(0, collisions, "TransactWriteItems", Fault::Collided(&[0]));
+        let started = Instant::now();
+        assert_eq!(service.request_pinned_code().await.status, 202);
+        assert_paused(started, pauses, collisions);
+    }
+}
+
+/// Asserts the sum of so many pauses, in milliseconds. Each one may be rounded up to a whole one.
+fn assert_paused(started: Instant, pauses: u64, number: usize) {
+    let elapsed = started.elapsed();
+    let longest = Duration::from_millis(pauses + number as u64);
+    assert!(
+        elapsed >= Duration::from_millis(pauses) && elapsed <= longest,
+        "{number} pauses: {elapsed:?}"
+    );
+}
+
 /// A flood makes requests collide, and must not wake anybody. So this is no error of the service.
 #[tokio::test(start_paused = true)]
 async fn a_charge_that_collides_for_ever_ends_in_time_and_charges_nobody() {
     for fault in faults() {
         let service = Service::start().await;
-        let started = tokio::time::Instant::now();
+        let started = Instant::now();
         service.script.always("TransactWriteItems", fault.clone());
         let refused = ask(&service).await;
         assert_eq!(refused.problem(), "429 too-many-requests", "{fault:?}");
@@ -115,7 +162,7 @@ async fn an_undoing_that_collides_a_few_times_is_made_once() {
 #[tokio::test(start_paused = true)]
 async fn an_undoing_that_collides_for_ever_ends_in_time() {
     let service = Service::start().await;
-    let started = tokio::time::Instant::now();
+    let started = Instant::now();
     service.ses.set_mood(Mood::Slow(Duration::from_secs(8)));
     service
         .script
@@ -151,10 +198,10 @@ async fn a_guess_and_what_it_gives_back_are_tried_again_when_they_collide() {
 async fn a_guess_that_collides_for_ever_ends_in_time_and_costs_nothing() {
     let service = Service::start().await;
     let (id, code) = service.mailed_code().await;
-    let started = tokio::time::Instant::now();
+    let started = Instant::now();
     service.script.always("UpdateItem", Fault::Collided(&[]));
     assert_eq!(service.verify_code(&id, "000000").await.problem(), "500 internal-error");
-    assert!(started.elapsed() < IN_TIME, "{:?}", started.elapsed());
+    assert!(started.elapsed() < WITHIN, "{:?}", started.elapsed());
     service.script.forget("UpdateItem");
     assert_eq!(service.verify_code(&id, "000000").await.body["guesses_left"], 4);
     service.script.after(1, usize::MAX, "UpdateItem", Fault::Collided(&[]));

@@ -107,6 +107,24 @@ fn large_and_deep_bodies_are_refused() {
     assert_nothing_written();
 }
 
+/// A body of so many bytes: the JSON, and white space behind it.
+fn padded(json: &Value, length: usize) -> Vec<u8> {
+    format!("{json:<width$}", width = length, json = json.to_string()).into_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_has_at_most_8192_bytes() {
+    for (length, status) in [(8_192, 202), (8_193, 400)] {
+        let service = Service::start().await;
+        let body = padded(&json!({ "email": KIM }), length);
+        let response = service.request_code_event(&event("/request-code", &body)).await;
+        assert_eq!(response.status, status, "{length}");
+        if status == 400 {
+            assert_eq!(response.body["detail"], "the body must have at most 8192 bytes");
+        }
+    }
+}
+
 #[test]
 fn odd_bodies_are_refused() {
     for body in [

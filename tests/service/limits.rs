@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::event::event;
 use crate::harness::response::Response;
-use crate::harness::service::{KIM, Service, config};
+use crate::harness::service::{KIM, OWN_ID, Service, config};
 
 /// A request from `source_ip`, with headers in which a caller claims another one.
 async fn request_from(service: &Service, source_ip: &str, email: &str) -> Response {
@@ -136,6 +136,42 @@ async fn the_limit_on_sources_can_be_turned_off() {
     service.traffic.forget();
     assert_eq!(service.verify_code(&asked.challenge_id(), &code).await.status, 200);
     assert_eq!(service.traffic.calls(), 1, "there is nobody to give anything back to");
+}
+
+/// The item outlives its code by a day. Until then, whoever verifies gives back what an unused code before it cost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_challenge_that_is_opened_anew_within_a_day_keeps_who_paid_for_it() {
+    for (seconds, payers) in [(600 + 86_399, 2), (600 + 86_400, 1), (600 + 86_401, 1)] {
+        let service = Service::start().await;
+        for wait in [seconds, 0] {
+            let body = json!({ "email": KIM, "challenge_id": OWN_ID });
+            assert_eq!(service.request_code(body).await.status, 202);
+            service.wait(wait);
+        }
+        let challenge = service.item("challenge/").await;
+        let paid_by = challenge["paid_by"].as_m().expect("the source on each day");
+        assert_eq!(paid_by.len(), payers, "{seconds}");
+    }
+}
+
+/// The operator turns the limit on sources off, or on, while a challenge lives.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_challenge_outlives_a_change_of_the_limit_on_sources() {
+    for (before, after) in [(Some(200), None), (None, Some(200)), (None, None)] {
+        let mut config = config();
+        config.limits.unverified_per_source = before;
+        let mut service = Service::start_with(config).await;
+        let body = json!({ "email": KIM, "challenge_id": OWN_ID });
+        assert_eq!(service.request_code(body.clone()).await.status, 202);
+        service.limit_sources(after).await;
+        service.wait(60);
+        assert_eq!(service.request_code(body).await.status, 202, "{before:?} {after:?}");
+        let code = service.ses.newest_mail().code();
+        assert_eq!(service.verify_code(OWN_ID, &code).await.status, 200);
+        if before.or(after).is_some() {
+            assert_eq!(service.count("source/", "unverified").await, 0, "given back");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -37,6 +37,18 @@ async fn a_scanner_that_follows_the_link_uses_nothing_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_page_names_the_masked_address_and_its_button_sends_the_link() {
+    let service = Service::start().await;
+    let (_, _, link) = mailed_link(&service).await;
+    let asked = service.follow(&link).await;
+    let sent = format!(r#"<input type="hidden" name="link" value="{link}">"#);
+    assert!(asked.text.contains(&sent), "{}", asked.text);
+    for page in [asked, service.press(&link).await] {
+        assert!(page.text.contains("k•••@example.com"), "{}", page.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_button_verifies_once_and_repeats_for_a_minute_like_the_code() {
     let service = Service::start().await;
     let (id, code, link) = mailed_link(&service).await;
@@ -251,6 +263,17 @@ async fn a_wrong_link_gets_its_page_and_writes_nothing() {
     }
     assert_eq!(service.traffic.calls(), 0);
     assert_eq!(service.press(&link).await.page(), DONE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_has_at_most_8192_bytes() {
+    let service = Service::start().await;
+    let (_, _, link) = mailed_link(&service).await;
+    for (length, page) in [(8_193, WRONG), (8_192, DONE)] {
+        let form = format!("link={link}&rest=");
+        let form = format!("{form}{}", "a".repeat(length - form.len()));
+        assert_eq!(service.verify_code_event(&press(&form)).await.page(), page, "{length}");
+    }
 }
 
 /// One byte changed, inserted or removed, parts swapped, and anything else: 10,000 times.

@@ -221,7 +221,9 @@ async fn a_dead_challenge_is_opened_anew_under_the_new_key() {
     assert_eq!(service.verify_code(OWN_ID, &old).await.status, 200);
 
     service.wait(MINUTE);
+    service.traffic.forget();
     assert_eq!(service.request_code(named.clone()).await.status, 202);
+    assert_eq!(service.traffic.calls(), 2, "a look, and a transaction");
     let new = service.ses.newest_mail().code();
     assert_ne!(new, old);
     service.wait(MINUTE);
@@ -243,6 +245,7 @@ async fn a_function_that_may_not_know_the_active_key_publishes_none() {
         (response.status, &response.headers["retry-after"]),
         (503, &"60".to_owned())
     );
+    assert!(crate::harness::log::text().contains(r#""outcome":"key-set-unavailable""#));
     let (id, code) = service.mailed_code().await;
     assert_eq!(
         service.verify_code(&id, &code).await.status,

@@ -137,16 +137,18 @@ async fn a_mail_that_ses_took_before_the_connection_broke_is_sent_once_and_its_c
 async fn a_connection_that_breaks_at_once_is_not_tried_again() {
     let mut service = Service::start().await;
     let ses = BrokenSes::start(Break::AtOnce).await;
-    service.move_ses(&ses.url).await;
+    let tries = service.move_ses(&ses.url).await;
     assert_eq!(ask(&service).await.body["retry_after"], 30);
+    assert_eq!(tries.count(), 1);
     assert_eq!(counts(&service).await, [0, 0, 1, 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_was_never_made_costs_nothing() {
+async fn a_connection_that_was_never_made_is_tried_once_more_and_costs_nothing() {
     let mut service = Service::start().await;
-    service.move_ses(&closed_port().await).await;
+    let tries = service.move_ses(&closed_port().await).await;
     assert_eq!(ask(&service).await.body["retry_after"], 5);
+    assert_eq!(tries.count(), 2);
     assert_eq!(counts(&service).await, [0, 0, 0, 0]);
     assert_eq!(
         service.verify_code(OWN_ID, "000000").await.problem(),

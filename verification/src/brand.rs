@@ -178,6 +178,32 @@ mod tests {
         assert!((black.contrast(white) - 21.0).abs() < 1e-9);
     }
 
+    /// The values of the W3C's formula, worked out apart. `#0a0a0a` is the lightest grey in its straight part.
+    #[test]
+    fn the_contrast_is_that_of_wcag() {
+        for (color, with_white, with_black) in [
+            ("#ff0000", 3.998_5, 5.252_0),
+            ("#00ff00", 1.372_2, 15.304_0),
+            ("#0000ff", 8.592_5, 2.444_0),
+            ("#0a0a0a", 19.798_1, 1.060_7),
+            ("#0b0b0b", 19.682_6, 1.066_9),
+            ("#1d4ed8", 6.701_6, 3.133_6),
+        ] {
+            let color = Color::parse(color).expect("a color");
+            let (black, white) = (Color::default(), Color::parse("#ffffff").expect("a color"));
+            assert!(
+                (color.contrast(white) - with_white).abs() < 1e-3,
+                "{color}: {}",
+                color.contrast(white)
+            );
+            assert!(
+                (color.contrast(black) - with_black).abs() < 1e-3,
+                "{color}: {}",
+                color.contrast(black)
+            );
+        }
+    }
+
     #[test]
     fn a_contact_leads_somewhere_if_it_can() {
         for (text, href) in [

@@ -65,6 +65,8 @@ mod tests {
         assert_eq!(Locale::choose(None, Some("en;q=0.8, ko;q=0.2"), English), English);
         assert_eq!(Locale::choose(None, Some("ko, en"), English), Korean);
         assert_eq!(Locale::choose(None, Some("ko;q=0, en;q=0.1"), English), English);
+        assert_eq!(Locale::choose(None, Some("ko;q=0"), English), English);
+        assert_eq!(Locale::choose(None, Some("ko;q=1"), English), Korean);
     }
 
     #[test]

@@ -64,3 +64,74 @@ fn is_kept(metadata: &Metadata, level: Level) -> bool {
     let is_own = OWN_CRATES.contains(&crate_name);
     *metadata.level() <= level && (is_own || (metadata.is_span() && crate_name == "lambda_runtime"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("the lines").extend_from_slice(line);
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What `work` logs at `INFO`.
+    fn logged(json: bool, work: impl FnOnce()) -> String {
+        let lines = Arc::<Mutex<Vec<u8>>>::default();
+        let writer = Arc::clone(&lines);
+        let subscriber = subscriber(json, Level::INFO, move || Lines(Arc::clone(&writer)));
+        tracing::subscriber::with_default(subscriber, work);
+        let lines = lines.lock().expect("the lines").clone();
+        String::from_utf8(lines).expect("UTF-8")
+    }
+
+    #[test]
+    fn only_the_services_own_lines_are_kept_down_to_the_level() {
+        for json in [true, false] {
+            let lines = logged(json, || {
+                tracing::error!(target: "request_code", "line 1");
+                tracing::info!(target: "verify_code::judge", "line 2");
+                tracing::info!(target: "verification::aws::table", "line 3");
+                tracing::debug!(target: "verification", "line 4");
+                tracing::error!(target: "verifications", "line 5");
+                tracing::error!(target: "aws_smithy_runtime::client", "line 6");
+                tracing::error!(target: "lambda_runtime", "line 7");
+            });
+            for number in 1..=7 {
+                assert_eq!(
+                    lines.contains(&format!("line {number}")),
+                    number <= 3,
+                    "{number}: {lines}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_has_the_request_id_of_the_runtimes_span_and_nothing_of_other_spans() {
+        for json in [true, false] {
+            let lines = logged(json, || {
+                let invoke = tracing::info_span!(target: "lambda_runtime", "Lambda runtime invoke", requestId = "r-1");
+                let call = tracing::info_span!(target: "aws_sdk_sesv2", "SendEmail", to = "kim");
+                invoke.in_scope(|| call.in_scope(|| tracing::info!(target: "request_code", "a line")));
+            });
+            assert!(lines.contains("a line") && lines.contains("r-1"), "{lines}");
+            assert!(!lines.contains("SendEmail") && !lines.contains("kim"), "{lines}");
+        }
+    }
+
+    #[test]
+    fn a_function_that_cannot_run_fails() {
+        assert_eq!(exit_code(Ok(())), ExitCode::SUCCESS);
+        assert_eq!(exit_code(Err("no secret".into())), ExitCode::FAILURE);
+    }
+}

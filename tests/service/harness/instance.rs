@@ -1,10 +1,17 @@
 //! One running instance of a function: its own clients and keys, and a clock that may be off.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_dynamodb::config::retry::RetryPartition;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedAsyncSleep, SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents, SharedAsyncSleep,
+    SharedCredentialsProvider,
+};
+use aws_sdk_dynamodb::error::BoxError;
 use request_code::RequestCode;
 use time::UtcDateTime;
 use verification::aws::client::{self, SES_TIME_LIMIT, SdkConfig};
@@ -25,8 +32,34 @@ pub(crate) struct Instance<F> {
 /// How an instance reaches SES.
 pub(super) enum Way<'a> {
     Memory,
-    /// By a real connection to this URL.
-    Socket(&'a str),
+    /// By a real connection to this URL. Each try is counted.
+    Socket(&'a str, &'a Tries),
+}
+
+/// How often a call was tried, whatever came of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tries(Arc<AtomicUsize>);
+
+impl Tries {
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Intercept for Tries {
+    fn name(&self) -> &'static str {
+        "Tries"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
 }
 
 pub(super) async fn request_code(
@@ -37,10 +70,12 @@ pub(super) async fn request_code(
 ) -> RequestCode {
     let ses = match way {
         Way::Memory => client::ses(&sdk_config(world), SES_TIME_LIMIT),
-        Way::Socket(url) => client::ses(
-            &anywhere().into_builder().endpoint_url(url).build(),
-            Duration::from_secs(2),
-        ),
+        Way::Socket(url, tries) => {
+            let config = anywhere().into_builder().endpoint_url(url).build();
+            let ses = client::ses(&config, Duration::from_secs(2));
+            let config = ses.config().to_builder().interceptor(tries.clone());
+            aws_sdk_sesv2::Client::from_conf(config.build())
+        }
     };
     let mailer = Mailer::new(ses, &config.mailer, &config.shared.brand.name).expect("a usable sender");
     let table = Table::new(dynamodb(world), config.shared.table_name.clone());

@@ -15,7 +15,7 @@ use verify_code::VerifyCode;
 use super::constant::Constant;
 use super::contract;
 use super::event::{self, event, guess};
-use super::instance::{self, Instance, Way};
+use super::instance::{self, Instance, Tries, Way};
 use super::items;
 use super::log;
 use super::response::Response;
@@ -105,10 +105,19 @@ impl Service {
         self.request_code = self.start_request_code(0).await;
     }
 
-    /// Replaces the running instance of request-code by one that reaches SES by a real connection to another URL.
-    pub(crate) async fn move_ses(&mut self, url: &str) {
-        let function = instance::request_code(&self.world, &self.config, Way::Socket(url), self.time());
+    /// Replaces the running instance of request-code by one with another limit on sources.
+    pub(crate) async fn limit_sources(&mut self, unverified: Option<u32>) {
+        self.config.limits.unverified_per_source = unverified;
+        self.restart_request_code().await;
+    }
+
+    /// Replaces the running instance of request-code by one that reaches SES by a real connection to another URL. Returns
+    /// the count of its tries.
+    pub(crate) async fn move_ses(&mut self, url: &str) -> Tries {
+        let tries = Tries::default();
+        let function = instance::request_code(&self.world, &self.config, Way::Socket(url, &tries), self.time());
         self.request_code = punctual(function.await);
+        tries
     }
 
     /// Sends the browsers of those who verify their address to this URL.

@@ -218,7 +218,10 @@ impl Model {
         if write.updates("linked_at") {
             return self.link(number, write);
         }
-        // A look.
+        // A look. A late one is of no use to anybody.
+        if is_late {
+            return false;
+        }
         let found = self.challenges.get(write.pk()).cloned();
         let request = self.request(number);
         request.relies_on = found.as_ref().and_then(|found| found.mails.last().cloned());

@@ -105,3 +105,53 @@ pub fn cause<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
         _ => "the request could not be built".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::config::http::HttpResponse;
+    use aws_sdk_dynamodb::error::{ConnectorError, ErrorMetadata};
+    use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+
+    use super::*;
+
+    fn response(status: u16) -> HttpResponse {
+        HttpResponse::new(status.try_into().expect("a status"), "kim@example.com".into())
+    }
+
+    fn refused(error: ErrorMetadata, response: HttpResponse) -> SdkError<UpdateItemError> {
+        SdkError::service_error(UpdateItemError::generic(error), response)
+    }
+
+    #[test]
+    fn the_log_says_why_a_call_failed_and_never_what_was_sent() {
+        let error = || ErrorMetadata::builder().message("kim@example.com");
+        let mut named = response(400);
+        named.headers_mut().insert("x-amzn-requestid", "r-1");
+        for (error, expected) in [
+            (
+                refused(error().code("MessageRejected").build(), named),
+                "MessageRejected, HTTP 400, request r-1",
+            ),
+            (
+                refused(error().build(), response(400)),
+                "an error without a code, HTTP 400, request without an id",
+            ),
+            (SdkError::timeout_error("kim@example.com"), "no response in time"),
+            (
+                SdkError::dispatch_failure(ConnectorError::io("it broke".into())),
+                "no connection: it broke",
+            ),
+            (
+                SdkError::response_error("kim@example.com", response(200)),
+                "an unreadable response, HTTP 200",
+            ),
+            (
+                SdkError::construction_failure("kim@example.com"),
+                "the request could not be built",
+            ),
+        ] {
+            assert_eq!(cause(&error), expected);
+            assert!(!was_never_connected(&error));
+        }
+    }
+}

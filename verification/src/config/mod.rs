@@ -272,11 +272,24 @@ mod tests {
     }
 
     #[test]
+    fn the_test_recipients_are_read_as_they_stand() {
+        let changes = [
+            ("TEST_RECIPIENT", Some("@test.example.com")),
+            ("TEST_CODE", Some("424242")),
+            ("TEST_UNTIL", Some("some day")),
+        ];
+        let config = RequestCodeConfig::read(&environment(&changes)).expect("a usable environment");
+        let TestSettings { who, code, until } = config.shared.test_settings;
+        assert_eq!([who, code, until], ["@test.example.com", "424242", "some day"]);
+    }
+
+    #[test]
     fn every_fault_is_named_with_what_was_expected() {
         let broken = environment(&[
             ("CODE_DIGITS", Some("11")),
             ("SENDER_NAME", None),
             ("CONFIGURATION_SET", Some("")),
+            ("DEFAULT_LOCALE", Some("tlh")),
         ]);
         let error = RequestCodeConfig::read(&broken)
             .expect_err("a broken environment")
@@ -288,7 +301,11 @@ mod tests {
         ] {
             assert!(error.contains(line), "{error}");
         }
-        assert_eq!(error.lines().count(), 4);
+        assert_eq!(error.lines().count(), 5);
+        let languages = error.split_once("DEFAULT_LOCALE: expected one of ").expect("a line").1;
+        for locale in Locale::ALL {
+            assert!(languages.contains(locale.tag()), "{error}");
+        }
     }
 
     #[test]
@@ -316,6 +333,54 @@ mod tests {
                 let error = RequestCodeConfig::read(&environment(&[(name, value)])).expect_err("a broken environment");
                 assert!(error.to_string().contains(&format!("\n  {name}: expected ")), "{error}");
             }
+        }
+    }
+
+    /// The last value that each variable takes, and the first that it does not.
+    #[test]
+    fn every_variable_has_its_bounds() {
+        let of_length = |length: usize| "가".repeat(length);
+        let request_code =
+            |name: &str, value: &str| RequestCodeConfig::read(&environment(&[(name, Some(value))])).is_ok();
+        for (name, first, last) in [
+            ("CODE_DIGITS", 4, 10),
+            ("MAX_GUESSES", 1, 10),
+            ("CODE_LIFETIME_MINUTES", 1, 30),
+            ("MAILS_PER_DAY", 1, 100),
+            ("MAILS_PER_SOURCE_PER_DAY", 1, 20),
+            ("RESEND_PAUSE_SECONDS", 30, 600),
+            ("UNVERIFIED_MAILS_PER_SOURCE_PER_DAY", 0, 100_000),
+        ] {
+            for (value, is_taken) in [(first - 1, false), (first, true), (last, true), (last + 1, false)] {
+                assert_eq!(request_code(name, &value.to_string()), is_taken, "{name}: {value}");
+            }
+        }
+        for (name, length, is_taken) in [
+            ("SENDER_NAME", 0, false),
+            ("SENDER_NAME", 1, true),
+            ("SENDER_NAME", 64, true),
+            ("SENDER_NAME", 65, false),
+            ("SUPPORT_CONTACT", 0, true),
+            ("SUPPORT_CONTACT", 128, true),
+            ("SUPPORT_CONTACT", 129, false),
+        ] {
+            assert_eq!(
+                request_code(name, &of_length(length)),
+                is_taken,
+                "{name}: {length} characters"
+            );
+        }
+        let verify_code =
+            |name: &str, value: &str| VerifyCodeConfig::read(&environment(&[(name, Some(value))])).is_ok();
+        for (value, is_taken) in [("1", false), ("2", true), ("60", true), ("61", false)] {
+            assert_eq!(verify_code("PROOF_LIFETIME_MINUTES", value), is_taken, "{value}");
+        }
+        for (length, is_taken) in [(0, false), (1, true), (256, true), (257, false)] {
+            assert_eq!(
+                verify_code("PROOF_AUDIENCE", &of_length(length)),
+                is_taken,
+                "{length} characters"
+            );
         }
     }
 
@@ -365,7 +430,7 @@ mod tests {
     #[test]
     fn every_variable_of_the_proof_is_checked() {
         for (name, wrong) in [
-            ("PROOF_AUDIENCE", &["", "two words"][..]),
+            ("PROOF_AUDIENCE", &["", "two words", "a\u{7F}"][..]),
             ("PROOF_LIFETIME_MINUTES", &["1", "61", ""]),
             (
                 "PROOF_ISSUER",

@@ -76,3 +76,112 @@ fn after_host(text: &str) -> Option<&str> {
     };
     (!host.is_empty() && (rest.is_empty() || rest.starts_with(['/', '?']))).then_some(rest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What every kind of URL may have: a host, a port, a path.
+    const WEB: [&str; 7] = [
+        "https://example.com",
+        "https://e.example-2.com",
+        "https://example.com:8443",
+        "https://example.com/verify",
+        "https://example.com/a/b-c._~%41+$2",
+        "http://127.0.0.1:8080",
+        "http://127.0.0.1:8080/verify",
+    ];
+
+    /// What none may have.
+    const NEVER: [&str; 18] = [
+        "",
+        "example.com",
+        "https://",
+        "https:///a",
+        "https://.example.com",
+        "https://-a.example.com",
+        "https://exa_mple.com",
+        "https://kim@example.com",
+        "https://example.com:",
+        "https://example.com:/a",
+        "https://example.com:a",
+        "https://example.com:80a",
+        "https://example.com/a b",
+        "https://example.com/a;b",
+        "https://example.com/a#b",
+        "http://example.com",
+        "http://127.0.0.1/a",
+        "http://127.0.0.1.example.com",
+    ];
+
+    #[test]
+    fn a_path_can_be_appended_to_the_url_of_the_api() {
+        for url in WEB {
+            assert!(is_api_url(url), "{url}");
+        }
+        let never = NEVER.into_iter().chain([
+            "https://example.com/",
+            "https://example.com/a/",
+            "https://example.com//a",
+            "https://example.com/a?b=c",
+            "https://example.com?b=c",
+            "com.example.app://verify",
+        ]);
+        for url in never {
+            assert!(!is_api_url(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_query_can_be_appended_to_the_url_of_the_link() {
+        for url in WEB
+            .into_iter()
+            .chain(["https://example.com/", "https://example.com/a/"])
+        {
+            assert!(is_link_url(url), "{url}");
+        }
+        let never = NEVER.into_iter().chain([
+            "https://example.com/a?b=c",
+            "https://example.com?b=c",
+            "com.example.app://verify",
+        ]);
+        for url in never {
+            assert!(!is_link_url(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_fragment_can_be_appended_to_the_url_of_the_app() {
+        for url in WEB.into_iter().chain([
+            "https://example.com/",
+            "https://example.com/a?b=c&d=e:f",
+            "https://example.com?b=c",
+            "com.example.app://verified",
+            "com.example.app:///verified?from=mail",
+            "a1+b-c.d://e",
+        ]) {
+            assert!(is_return_url(url), "{url}");
+        }
+        let never = NEVER.into_iter().chain([
+            "com.example.app:",
+            "com.example.app:/verified",
+            "com.example.app://",
+            "com.example.app://a b",
+            "com.example.app://a;b",
+            "com.example.app://a#b",
+            "com_example://a",
+            "aPP://a",
+            "1app://a",
+            "App://a",
+            "://a",
+            "wss://example.com",
+        ]);
+        for url in never {
+            assert!(!is_return_url(url), "{url}");
+        }
+        for scheme in NO_APPS {
+            // A host name has no underscore.
+            assert!(!is_return_url(&format!("{scheme}://a_b")), "{scheme}");
+        }
+    }
+}

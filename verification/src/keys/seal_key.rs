@@ -71,6 +71,17 @@ mod tests {
         );
     }
 
+    /// Nonce and tag take 40 bytes, and three bytes make four characters.
+    #[test]
+    fn no_more_than_4096_characters_are_opened() {
+        for (length, opens) in [(3_032, true), (3_033, false)] {
+            let plaintext = vec![b'a'; length];
+            let sealed = key(1).seal(NONCE, &plaintext).expect("sealed");
+            assert_eq!(sealed.len() <= 4_096, opens);
+            assert_eq!(key(1).open(&sealed).is_some(), opens, "{length}");
+        }
+    }
+
     #[test]
     fn whatever_is_changed_is_refused() {
         let sealed = key(1).seal(NONCE, b"kim@example.com").expect("sealed");

@@ -118,6 +118,13 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_challenge_is_open_until_it_expires() {
+        let is_open = |seconds| challenge(NOW, &[]).is_open(&digest("right"), RULES, NOW + seconds * SECOND);
+        assert!(is_open(0) && is_open(599));
+        assert!(!is_open(600) && !is_open(601));
+    }
+
+    #[test]
     fn a_used_challenge_is_dead() {
         assert!(!is_alive(&challenge(NOW, &["a", "right"]), NOW));
         let linked = Challenge {

@@ -210,6 +210,36 @@ pub(crate) mod tests {
         assert_eq!(refusal(ahead), ("pause", 60), "charged by a clock that is ahead");
     }
 
+    #[test]
+    fn a_refusal_names_what_still_lasts() {
+        let day = |last: i32, hold: i32| MailboxDay {
+            mails: 1,
+            mails_of_source: 1,
+            last_of_source: Some(now() - last * SECOND),
+            unconfirmed: 10,
+            hold_until: Some(now() + hold * SECOND),
+        };
+        assert_eq!(refusal(day(54, 3)), ("pause", 6));
+        assert_eq!(refusal(day(55, 3)), ("unconfirmed", 3), "by then the pause is over");
+        assert_eq!(refusal(day(50, 10)), ("pause", 10), "both end at once");
+        assert_eq!(refusal(day(50, 11)), ("unconfirmed", 11));
+    }
+
+    /// A sick day can bring twice the first emails, nine free ones, and one each quarter of an hour: 2 × 10 + 9 + 96 = 125.
+    #[test]
+    fn unconfirmed_mails_stay_charged_once_a_sick_day_brings_more_codes_than_the_odds_allow() {
+        let rules = CodeRules {
+            max_guesses: 8,
+            ..RULES
+        };
+        assert_eq!(rules.max_codes_a_day(), 125);
+        for (mails_per_day, stay_charged) in [(5, false), (6, true)] {
+            let limits = Limits::new(mails_per_day, 4, LIMITS.resend_pause, 200).within_odds(rules);
+            assert_eq!(limits.first_mails_per_day, 2 * mails_per_day);
+            assert_eq!(limits.unconfirmed_stay_charged, stay_charged, "{mails_per_day} mails");
+        }
+    }
+
     /// Every combination that the template takes, on a day when SES confirms everything and on one when it confirms nothing.
     #[test]
     fn no_combination_of_parameters_brings_odds_above_1_in_1000() {

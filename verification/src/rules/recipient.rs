@@ -157,6 +157,17 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_address_has_254_octets() {
+        let of_length = |length: usize| format!("kim@{}com", "abcdefgh.".repeat(27) + &"a".repeat(length - 251) + ".");
+        let (longest, longer) = (of_length(254), of_length(255));
+        assert_eq!((longest.len(), longer.len()), (254, 255));
+        assert_eq!(normalised(&longest), Ok(longest));
+        assert_eq!(normalised(&longer), Err(InvalidEmail));
+        let longest_local = format!("{}@example.com", "a".repeat(64));
+        assert_eq!(normalised(&longest_local), Ok(longest_local));
+    }
+
+    #[test]
     fn a_masked_address_shows_its_domain_and_one_character() {
         for (typed, masked) in [
             ("kim@example.com", "k•••@example.com"),

@@ -212,6 +212,9 @@ mod tests {
             ("a@example.com", "424242", "2027-02-30", NoTestRecipients::Date),
             ("a@example.com", "424242", "16.1.2027", NoTestRecipients::Date),
             ("a@example.com", "424242", "2027-01-16-", NoTestRecipients::Date),
+            ("a@example.com", "424242", "2027-1-16", NoTestRecipients::Date),
+            ("a@example.com", "424242", "+027-01-16", NoTestRecipients::Date),
+            ("a@example.com", "424242", "2027-1-16-", NoTestRecipients::Date),
             ("a@example.com", "424242", "tomorrow", NoTestRecipients::Date),
             ("a@example.com", "424242", "2027-01-14", NoTestRecipients::Over),
             ("a@example.com", "424242", "2027-04-16", NoTestRecipients::TooFar),
@@ -220,6 +223,29 @@ mod tests {
         }
         assert!(read("a@example.com", "424242", "2027-01-15").is_ok(), "today");
         assert!(read("a@example.com", "424242", "2027-04-15").is_ok(), "in 90 days");
+    }
+
+    /// From midnight on, the 90th day ahead ends in 91 days.
+    #[test]
+    fn ninety_days_ahead_are_counted_from_the_start_of_a_day() {
+        let midnight = NOW - Duration::hours(12);
+        for (until, is_usable) in [("2027-04-15", true), ("2027-04-16", false)] {
+            let [who, code, until] = ["a@example.com", "424242", until].map(ToOwned::to_owned);
+            let read = TestRecipients::read(&TestSettings { who, code, until }, 6, midnight);
+            assert_eq!(read.is_ok(), is_usable);
+        }
+    }
+
+    #[test]
+    fn the_last_day_is_over_at_its_midnight() {
+        for (now, is_over) in [
+            (NOW + Duration::hours(12) - Duration::SECOND, false),
+            (NOW + Duration::hours(12), true),
+        ] {
+            let [who, code, until] = ["a@example.com", "424242", "2027-01-15"].map(ToOwned::to_owned);
+            let read = TestRecipients::read(&TestSettings { who, code, until }, 6, now);
+            assert_eq!(read == Err(NoTestRecipients::Over), is_over);
+        }
     }
 
     #[test]
