@@ -1,8 +1,9 @@
-.PHONY: help run test interleavings simulate mutants check-sender test-sender rotate test-rotate lint smoke arm64 e2e contract clients api-page browser screenshots setup setup-browser setup-kotlin
+.PHONY: help run test fuzz interleavings simulate mutants check-sender test-sender rotate test-rotate lint smoke arm64 e2e contract clients api-page browser screenshots setup setup-browser setup-kotlin
 
 help:
 	@echo "make run          run the service on this machine, with a local AWS and an inbox"
 	@echo "make test         run the tests"
+	@echo "make fuzz         feed made-up bytes to both functions and their parsers, MINUTES=1 for each of seven targets"
 	@echo "make interleavings  play every order of a few requests' AWS calls, with faults; SEED=7 draws others"
 	@echo "make simulate     let strangers ask for people's codes for a day, and count; SEED=7 for another day"
 	@echo "make mutants      change every third place of the code, and see a test fail each time; SEED=1, SEED=2 for the others"
@@ -25,6 +26,10 @@ run: setup
 
 test:
 	@cargo test --locked --workspace
+
+# make hands MINUTES and TARGETS on.
+fuzz:
+	@tests/fuzz/run.sh
 
 # With WORLD it replays the one world that a story names.
 interleavings:

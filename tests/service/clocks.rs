@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::event::event;
+use crate::harness::event::{event, press};
 use crate::harness::response::Response;
 use crate::harness::service::{KIM, OWN_ID, Service};
 use crate::harness::world::fault::Fault;
@@ -110,4 +110,16 @@ async fn promise_6_a_days_limit_after_resend_in_is_named() {
     }
     let refused = ask(&service, 0).await;
     assert_eq!(refused.body["retry_after"], 12 * 3_600 - 4 * 60);
+}
+
+/// The link sets the time of the proof, and another instance tells how long it lives.
+#[tokio::test]
+async fn a_proof_never_names_more_time_than_a_proof_has() {
+    let service = Service::start().await;
+    service.mailed_code().await;
+    let mail = service.ses.newest_mail();
+    let pressed = press(&format!("link={}", mail.sealed()));
+    let ahead = service.start_fast_verify_code(2).await;
+    assert_eq!(service.verify_code_by(&ahead, &pressed).await.status, 200);
+    assert_eq!(service.hand_in(&mail.sealed()).await.body["expires_in"], 600);
 }

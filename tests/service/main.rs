@@ -17,6 +17,8 @@ mod collisions;
 mod contract;
 mod dynamodb_faults;
 mod events;
+#[path = "../fuzz/mod.rs"]
+mod fuzz;
 mod garbage;
 mod harness;
 mod instances;

@@ -90,7 +90,8 @@ impl VerifyCode {
             recipient,
             challenge_id,
             token: proof.token,
-            expires_in: proof.expires_at - now,
+            // The link may have been used by a clock that is ahead.
+            expires_in: self.config.proof.lifetime.min(proof.expires_at - now),
             is_test,
         })
     }

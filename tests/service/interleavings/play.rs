@@ -14,6 +14,7 @@ use super::choices::Choices;
 use super::lot::Lot;
 use super::promises;
 use super::stage::Stage;
+use crate::harness::contract;
 use crate::harness::event::{event, guess, with_source};
 use crate::harness::log;
 use crate::harness::response::Response;
@@ -513,6 +514,7 @@ impl Play {
         let (service, news) = (Arc::clone(&self.service), Arc::clone(&self.lot.news));
         let task = tokio::spawn(async move {
             let response = service.handle_at(skew, &event, mail).await;
+            contract::check(&event, &response);
             news.notify_one();
             response
         });

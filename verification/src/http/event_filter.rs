@@ -1,5 +1,6 @@
 //! The part of an API Gateway event that the functions get to see.
 
+use data_encoding::BASE64;
 use lambda_http::Request;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::http::HeaderValue;
@@ -15,7 +16,9 @@ const HEADERS: [&str; 2] = ["accept-language", "content-type"];
 /// An event of an API Gateway HTTP API (payload format 2.0), reduced to what the service reads.
 ///
 /// `lambda_http` panics on a `Host` or `X-Forwarded-Proto` header that makes no URL, and refuses a whole event because of
-/// one header that it cannot read. Callers set these headers, so they are removed first.
+/// one header that it cannot read. Callers set these headers, so they are removed first. It also panics on a domain or a path
+/// that makes no URL, and on a body that is no base64. AWS sets these, and never so. The URL gets a host of ours, and an event
+/// with such a path or body is refused.
 pub struct HttpApiEvent(pub(super) LambdaRequest);
 
 impl From<HttpApiEvent> for Request {
@@ -28,8 +31,10 @@ impl<'de> Deserialize<'de> for HttpApiEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // Serde's own messages quote the event, including the body.
         let event = Value::deserialize(deserializer).map_err(|_| D::Error::custom("the event is not JSON"))?;
-        let request = ApiGatewayV2httpRequest::deserialize(reduced(&event))
-            .map_err(|_| D::Error::custom("the event is not one of an HTTP API with payload format 2.0"))?;
+        let request = ApiGatewayV2httpRequest::deserialize(reduced(&event)).ok();
+        let request = request
+            .filter(makes_a_request)
+            .ok_or_else(|| D::Error::custom("the event is not one of an HTTP API with payload format 2.0"))?;
         Ok(Self(LambdaRequest::ApiGatewayV2(request)))
     }
 }
@@ -40,7 +45,7 @@ fn reduced(event: &Value) -> Value {
         "version": member("/version"),
         "rawPath": member("/rawPath"),
         "rawQueryString": member("/rawQueryString").and_then(Value::as_str).map(read_query),
-        "headers": member("/headers").and_then(Value::as_object).map(read_headers),
+        "headers": read_headers(member("/headers").and_then(Value::as_object)),
         "body": member("/body"),
         "isBase64Encoded": member("/isBase64Encoded").and_then(Value::as_bool).unwrap_or_default(),
         "requestContext": {
@@ -56,6 +61,19 @@ fn reduced(event: &Value) -> Value {
     })
 }
 
+/// Whether `lambda_http` makes a request of it, and does not panic.
+fn makes_a_request(event: &ApiGatewayV2httpRequest) -> bool {
+    let path = event.raw_path.as_deref().unwrap_or_default();
+    let body = event.body.as_deref().filter(|_| event.is_base64_encoded);
+    path.starts_with('/') && body.is_none_or(is_base64)
+}
+
+fn is_base64(text: &str) -> bool {
+    // What is decoded here may be several texts in a row.
+    let bytes = BASE64.decode(text.as_bytes());
+    bytes.is_ok_and(|bytes| BASE64.encode(&bytes) == text)
+}
+
 /// The parameters of a query that the service reads.
 fn read_query(query: &str) -> String {
     let read = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == link::PARAMETER);
@@ -64,15 +82,14 @@ fn read_query(query: &str) -> String {
         .finish()
 }
 
-fn read_headers(headers: &Map<String, Value>) -> Map<String, Value> {
-    headers
-        .iter()
-        .filter(|(name, value)| {
-            let is_header = value.as_str().is_some_and(|value| HeaderValue::from_str(value).is_ok());
-            is_header && HEADERS.iter().any(|read| name.eq_ignore_ascii_case(read))
-        })
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
-        .collect()
+/// The headers that the service reads, and a host, which it does not read.
+fn read_headers(headers: Option<&Map<String, Value>>) -> Map<String, Value> {
+    let headers = headers.into_iter().flatten().filter(|(name, value)| {
+        let is_header = value.as_str().is_some_and(|value| HeaderValue::from_str(value).is_ok());
+        is_header && HEADERS.iter().any(|read| name.eq_ignore_ascii_case(read))
+    });
+    let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
+    headers.chain([("host".to_owned(), json!("localhost"))]).collect()
 }
 
 #[cfg(test)]
@@ -88,6 +105,7 @@ mod tests {
             "rawQueryString": "a=[b]&c=한",
             "headers": headers,
             "body": "{}",
+            "isBase64Encoded": false,
             "requestContext": {
                 "domainName": "abc.execute-api.ap-northeast-2.amazonaws.com",
                 "stage": "$default",
@@ -113,8 +131,9 @@ mod tests {
             "x-name": "한국",
         });
         let request = request(&event(&headers, "/request-code"));
-        assert_eq!(request.headers().len(), 1);
+        assert_eq!(request.headers().len(), 2);
         assert_eq!(request.headers()["content-type"], "application/json");
+        assert_eq!(request.headers()["host"], "localhost");
     }
 
     #[test]
@@ -129,6 +148,30 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    /// AWS sends none of these.
+    #[test]
+    fn what_lambda_http_makes_no_request_of_is_refused_or_left_out() {
+        let altered = |pointer: &str, value: Value| {
+            let mut altered: Value = serde_json::from_str(&event(&json!({}), "/verify")).expect("JSON");
+            *altered.pointer_mut(pointer).expect("a member") = value;
+            serde_json::from_str::<HttpApiEvent>(&altered.to_string())
+        };
+        for domain in ["a b", "xn--a", "a:b", "1.2.3.999", ""] {
+            let event = altered("/requestContext/domainName", json!(domain)).ok();
+            assert_eq!(
+                Request::from(event.expect("an event")).uri().path(),
+                "/verify",
+                "{domain:?}"
+            );
+        }
+        assert!(altered("/rawPath", json!("verify")).is_err());
+        assert!(altered("/rawPath", json!(null)).is_err());
+        assert!(
+            altered("/isBase64Encoded", json!(true)).is_err(),
+            "the body is no base64"
+        );
     }
 
     proptest! {

@@ -127,7 +127,7 @@ impl Limits {
             let last = day.last_of_source.filter(|sent_at| *sent_at > self.pause_over(now));
             let pause = last.map_or(Duration::ZERO, |sent_at| self.pause_left(sent_at, now));
             let held_until = day.hold_until.filter(|_| day.unconfirmed >= MAX_UNCONFIRMED);
-            let hold = held_until.map_or(Duration::ZERO, |until| until - now);
+            let hold = held_until.map_or(Duration::ZERO, |until| (until - now).min(UNCONFIRMED_HOLD));
             let (limit, retry_after) = if hold > pause {
                 ("unconfirmed", hold)
             } else {
@@ -198,6 +198,11 @@ pub(crate) mod tests {
         };
         assert_eq!(refusal(held), ("unconfirmed", 900));
         assert_eq!(refusal(MailboxDay { unconfirmed: 9, ..held }), ("pause", 10));
+        let held_by_a_clock_that_is_ahead = MailboxDay {
+            hold_until: Some(now() + 902 * SECOND),
+            ..held
+        };
+        assert_eq!(refusal(held_by_a_clock_that_is_ahead), ("unconfirmed", 900));
         let full = MailboxDay {
             mails: 20,
             ..MailboxDay::default()

@@ -92,7 +92,7 @@ impl Table {
             return Ok(Charge::Found(found));
         }
         Ok(Charge::Refused(match failed.next().flatten() {
-            Some(item) => account.mailbox.refusal(&item),
+            Some(item) => account.mailbox.refusal(&item)?,
             None => Refusal::until_tomorrow("source", email.now),
         }))
     }

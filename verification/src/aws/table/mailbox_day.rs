@@ -3,9 +3,9 @@
 use data_encoding::BASE64URL_NOPAD;
 use time::UtcDateTime;
 
-use super::DAY_LIFETIME;
-use super::attribute::{Item, number, read_number, read_time, time};
+use super::attribute::{Item, number, read_number, read_time, required, time};
 use super::write::Write;
+use super::{DAY_LIFETIME, TableError};
 use crate::keys::Keys;
 use crate::rules::limits::{HOLD, Limits, MAX_UNCONFIRMED, MailboxDay, Refusal, UNCONFIRMED_HOLD};
 use crate::rules::mailbox::Mailbox;
@@ -90,7 +90,11 @@ impl MailboxItem {
     }
 
     /// Why the mailbox takes no email of the source, if this is its item.
-    pub(super) fn refusal(&self, item: &Item) -> Refusal {
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`] if nothing in the item says why. Then it makes no sense, and no wait would help.
+    pub(super) fn refusal(&self, item: &Item) -> Result<Refusal, TableError> {
         let day = MailboxDay {
             mails: read_number(item, "mails").unwrap_or_default(),
             mails_of_source: read_number(item, &self.mails_of_source).unwrap_or_default(),
@@ -98,12 +102,35 @@ impl MailboxItem {
             unconfirmed: read_number(item, "unconfirmed").unwrap_or_default(),
             hold_until: read_time(item, "hold_until"),
         };
-        self.limits.mailbox_refusal(day, self.now)
+        let refusal = self.limits.mailbox_refusal(day, self.now);
+        required(refusal.retry_after.is_positive().then_some(refusal), "count or time")
     }
 
     fn write(&self, step: &'static str) -> Write {
         Write::new(step, self.pk.clone())
             .name("#n", &self.mails_of_source)
             .name("#at", &self.last_of_source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::types::AttributeValue;
+
+    use super::*;
+    use crate::keys::MIN_SECRET_BYTES;
+    use crate::rules::limits::tests::LIMITS;
+    use crate::rules::recipient::Recipient;
+
+    #[test]
+    fn an_item_that_gives_no_reason_to_refuse_makes_no_sense() {
+        let keys = Keys::derive(&[1; MIN_SECRET_BYTES]).expect("keys");
+        let mailbox = Mailbox::of(&Recipient::parse("kim@example.com").expect("an address"));
+        let source = Source::parse("203.0.113.7").expect("a source");
+        let item = MailboxItem::new(&keys, &mailbox, source, LIMITS, UtcDateTime::UNIX_EPOCH);
+        let refusal = |mails| item.refusal(&Item::from([("mails".to_owned(), mails)]));
+        assert_eq!(refusal(number(&20)).ok().map(|refusal| refusal.limit), Some("mailbox"));
+        assert!(refusal(number(&1)).is_err());
+        assert!(refusal(AttributeValue::L(Vec::new())).is_err());
     }
 }

@@ -1,0 +1,84 @@
+//! The service that an input is played to. It is as good as new for each, so that an input does the same each time.
+
+use std::cell::RefCell;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use tokio::runtime::{Builder, Runtime};
+use tracing::{Dispatch, Level, dispatcher};
+use verification::logging;
+
+use crate::harness::service::Service;
+
+thread_local! {
+    static STAGE: Stage = Stage::new();
+}
+
+struct Stage {
+    runtime: Runtime,
+    /// Keeps this thread's log apart from that of the other tests.
+    dispatch: Dispatch,
+    log: Log,
+    service: RefCell<Option<Service>>,
+}
+
+/// Plays an input to a service that is prepared so. Returns what was logged meanwhile.
+///
+/// A service that nobody has made call AWS meanwhile serves the next input as well: starting one takes longer than most
+/// inputs.
+pub(super) fn play(prepare: impl AsyncFnOnce(&Service), input: impl AsyncFnOnce(&Service)) -> String {
+    STAGE.with(|stage| {
+        let playing = async {
+            let kept = stage.service.take();
+            let service = if let Some(service) = kept {
+                service
+            } else {
+                let service = Service::start().await;
+                prepare(&service).await;
+                service
+            };
+            stage.log.take();
+            let calls = service.world.journal().next();
+            input(&service).await;
+            if service.world.journal().next() == calls {
+                stage.service.replace(Some(service));
+            }
+        };
+        dispatcher::with_default(&stage.dispatch, || stage.runtime.block_on(playing));
+        stage.log.take()
+    })
+}
+
+impl Stage {
+    fn new() -> Self {
+        let log = Log::default();
+        let writer = log.clone();
+        let mut runtime = Builder::new_current_thread();
+        Self {
+            runtime: runtime.enable_time().start_paused(true).build().expect("a runtime"),
+            dispatch: Dispatch::new(logging::subscriber(true, Level::TRACE, move || writer.clone())),
+            log,
+            service: RefCell::default(),
+        }
+    }
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn take(&self) -> String {
+        let lines = std::mem::take(&mut *self.0.lock().expect("the log"));
+        String::from_utf8(lines).expect("UTF-8")
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("the log").write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
