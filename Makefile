@@ -6,7 +6,7 @@ help:
 	@echo "make fuzz         feed made-up bytes to both functions and their parsers, MINUTES=1 for each of seven targets"
 	@echo "make interleavings  play every order of a few requests' AWS calls, with faults; SEED=7 draws others"
 	@echo "make simulate     let strangers ask for people's codes for a day, and count; SEED=7 for another day"
-	@echo "make mutants      change every third place of the code, and see a test fail each time; SEED=1, SEED=2 for the others"
+	@echo "make mutants      change every third place of the code, and see a test fail each time; PART=1, PART=2 for the others"
 	@echo "make lint         check format, code, documentation and template"
 	@echo "make check-sender DOMAIN=example.com  check the DNS records that let the email arrive"
 	@echo "make test-sender  test that check, against a DNS server of its own"
@@ -41,7 +41,7 @@ simulate:
 
 mutants:
 	@local/setup.sh mutants
-	@PATH="$$PWD/target/tools/bin:$$PATH" WORLDS=500 cargo mutants --output target --shard $$(($${SEED:-0} % 3))/3 --sharding round-robin
+	@PATH="$$PWD/target/tools/bin:$$PATH" WORLDS=500 cargo mutants --output target --shard $${PART:-0}/3 --sharding round-robin
 
 lint: setup
 	cargo fmt --all --check

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes the virtual environment with the tools of requirements.txt and the npm packages of package.json, once. With the
-# argument `browser` it also holds those of requirements-browser.txt, with `kotlin` the compiler of kotlin/package.json.
+# argument `browser` it also holds those of requirements-browser.txt, with `kotlin` the compiler of kotlin/package.json. With
+# `mutants` it makes nothing but the tools of `make mutants`, in target/tools.
 set -eu
 cd "$(dirname "$0")/.."
 

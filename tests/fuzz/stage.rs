@@ -24,7 +24,7 @@ struct Stage {
 
 /// Plays an input to a service that is prepared so. Returns what was logged meanwhile.
 ///
-/// A service that nobody has made call AWS meanwhile serves the next input as well: starting one takes longer than most
+/// A service that was not touched meanwhile serves the next input as well: starting one takes longer than most
 /// inputs.
 pub(super) fn play(prepare: impl AsyncFnOnce(&Service), input: impl AsyncFnOnce(&Service)) -> String {
     STAGE.with(|stage| {
@@ -38,9 +38,10 @@ pub(super) fn play(prepare: impl AsyncFnOnce(&Service), input: impl AsyncFnOnce(
                 service
             };
             stage.log.take();
-            let calls = service.world.journal().next();
+            let before = (service.world.journal().next(), service.now());
             input(&service).await;
-            if service.world.journal().next() == calls {
+            let is_untouched = before == (service.world.journal().next(), service.now());
+            if is_untouched && service.script.is_empty() {
                 stage.service.replace(Some(service));
             }
         };

@@ -6,7 +6,7 @@ use super::choices::Choices;
 use crate::harness::service::{KIM, OWN_ID};
 
 /// What somebody does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     /// The app asks for a code, with its id.
     Ask,
@@ -27,7 +27,7 @@ pub(super) enum Role {
 }
 
 /// What is special about a world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Circumstance {
     /// The first one is through before anybody else starts.
     Begun,
@@ -50,7 +50,7 @@ pub(super) enum Circumstance {
 }
 
 /// A cast and its circumstances.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Scene {
     pub(super) cast: Vec<Role>,
     pub(super) circumstances: Vec<Circumstance>,
@@ -137,7 +137,7 @@ impl Scene {
         self
     }
 
-    /// A cast of two to six, the first of which asks, with up to three faults and in about half of all worlds a circumstance.
+    /// A cast of two to six, the first of which asks, with up to three faults and in two of three worlds a circumstance.
     pub(super) fn draw(choices: &mut Choices) -> Self {
         // Small ones are more, because they are played faster.
         let most = 1 + choices.choose(5);
@@ -169,8 +169,8 @@ impl Scene {
         };
         for word in words {
             let role = Role::ALL.into_iter().find(|role| format!("{role:?}") == word);
-            let all = Circumstance::ALL.into_iter();
-            let circumstance = all.into_iter().find(|special| format!("{special:?}") == word);
+            let mut all = Circumstance::ALL.into_iter();
+            let circumstance = all.find(|special| format!("{special:?}") == word);
             assert!(role.is_some() || circumstance.is_some(), "{word}?");
             scene.cast.extend(role);
             scene.circumstances.extend(circumstance);

@@ -3,10 +3,9 @@
 use super::cast::Scene;
 
 /// A list of choices, each a number below how many there were.
-#[derive(Clone)]
 pub(super) struct Choices {
     taken: Vec<(usize, usize)>,
-    /// How many of them were taken again in this world.
+    /// How many of them were made in this world.
     at: usize,
     /// The state of the generator, if choices are drawn.
     seed: Option<u64>,

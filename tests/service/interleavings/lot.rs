@@ -23,7 +23,7 @@ pub(super) struct Lot {
 #[derive(Default)]
 struct State {
     parked: Vec<Parked>,
-    /// The calls as the functions made them, by their numbers.
+    /// The calls as the functions asked for them, before a seeded fault, by their numbers.
     asked: BTreeMap<usize, Call>,
     /// Those among them that nobody waits for any more.
     late: BTreeSet<usize>,

@@ -14,7 +14,7 @@
 //! * [`seeded`]: faults of the code that these tests must find.
 //!
 //! A world that breaks a promise tells its story, a line a step, and ends with `WORLD="…"`. With that variable set, `make
-//! interleavings` replays it alone.
+//! interleavings` replays it alone. With `STORIES=1` every world tells its story.
 
 mod cast;
 mod choices;
@@ -79,7 +79,7 @@ fn drawn_worlds_keep_the_promises() {
     });
 }
 
-/// Every pair of kinds, from the start and after a code was mailed.
+/// Every pair of kinds after a code was mailed, and each kind beside the first request.
 fn pairs() -> impl Iterator<Item = Scene> {
     let asks_first = Role::ALL.map(|role| Scene::of(&[Role::Ask, role]));
     let after_mail = kinds(0).flat_map(|(number, first)| {
@@ -170,5 +170,6 @@ fn print(line: &str) {
 
 fn number<N: std::str::FromStr>(variable: &str, default: N) -> N {
     let value = std::env::var(variable).ok();
-    value.and_then(|value| value.parse().ok()).unwrap_or(default)
+    let number = |value: String| value.parse().ok().unwrap_or_else(|| panic!("{variable}={value}?"));
+    value.map_or(default, number)
 }

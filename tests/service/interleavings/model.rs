@@ -5,16 +5,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use verification::rules::guess::REPEATABLE_FOR;
-use verification::rules::limits::{CLOCK_SLACK, HOLD, Limits, MAX_UNCONFIRMED, UNCONFIRMED_HOLD};
+use verification::rules::limits::Limits;
 
 use super::lot::Event;
 use crate::harness::world::call::Call;
 
+// The numbers of the rules, in seconds. The code has its own.
 const PAUSE: i64 = 60;
-const DAY: i64 = 86_400;
-/// With less than this left, a code is not mailed again.
+/// An email may follow this much before the pause is over.
+const SLACK: i64 = 5;
+const LIFETIME: i64 = 600;
+/// With no more than this left, a code is not mailed again.
 const LAST_MINUTE: i64 = 60;
+/// For so long a right code or a link can be repeated.
+const REPEATABLE: i64 = 60;
+const DAY: i64 = 86_400;
+/// From so many unconfirmed emails on, each one holds the mailbox.
+const MAX_UNCONFIRMED: i64 = 10;
+const HOLD: i64 = 30;
+const UNCONFIRMED_HOLD: i64 = 900;
 
 pub(super) struct Model {
     pub(super) challenges: BTreeMap<String, Challenge>,
@@ -29,7 +38,9 @@ pub(super) struct Model {
     max_guesses: usize,
     /// How many unconfirmed emails a mailbox has at first.
     unconfirmed: i64,
+    /// What a request had seen before each transaction, by the transaction's token.
     transactions: BTreeMap<String, Seen>,
+    /// The tokens of the transactions that were made.
     done: BTreeSet<String>,
 }
 
@@ -41,6 +52,8 @@ pub(super) struct Challenge {
     pub(super) ends_at: i64,
     pub(super) sent_at: Option<i64>,
     pub(super) guesses: BTreeSet<String>,
+    /// The newest guess, and when it was made.
+    pub(super) last_guess: Option<(String, i64)>,
     pub(super) linked_at: Option<i64>,
     pub(super) payers: BTreeMap<String, i64>,
 }
@@ -60,11 +73,13 @@ pub(super) struct Request {
     pub(super) calls: usize,
     /// What its newest transaction came to.
     pub(super) charge: Option<Charge>,
-    pub(super) settlement: Option<Settlement>,
+    pub(super) undoing: Option<Undoing>,
     /// Its email.
     pub(super) mail: Option<String>,
     /// The email that made it send none.
     pub(super) relies_on: Option<String>,
+    /// The status that its guess or its link gets.
+    pub(super) status: Option<u16>,
     /// What it has to give back, and what it did.
     pub(super) owes: BTreeMap<String, i64>,
     pub(super) gave_back: BTreeMap<String, i64>,
@@ -82,7 +97,7 @@ pub(super) enum Charge {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Settlement {
+pub(super) enum Undoing {
     TakenBack,
     Unconfirmed,
 }
@@ -196,7 +211,7 @@ impl Model {
             // The same transaction again is made once.
             let holds = self.done.contains(token)
                 || if token.ends_with("-0") {
-                    self.settle(number, &parts)
+                    self.undo(number, &parts)
                 } else {
                     self.charge(number, token, &parts, is_late)
                 };
@@ -213,10 +228,10 @@ impl Model {
             return self.give_back(number, write);
         }
         if write.updates("last_guess") {
-            return self.guess(number, write);
+            return self.guess(number, write, is_late);
         }
         if write.updates("linked_at") {
-            return self.link(number, write);
+            return self.link(number, write, is_late);
         }
         // A look. A late one is of no use to anybody.
         if is_late {
@@ -280,7 +295,7 @@ impl Model {
             }
             return false;
         }
-        // A used code was given back, or it was tried. A day after its end, whoever paid is forgotten.
+        // Nobody still pays for a used code: its emails were given back, or that was tried.
         let keeps_payers = made == Next::Resend
             || seen.is_some_and(|seen| made == Next::Reopen && !seen.is_used() && now < seen.ends_at + DAY);
         let old = self.challenges.remove(pk).unwrap_or_default();
@@ -296,7 +311,7 @@ impl Model {
         new.sent_at = Some(now);
         new.code = challenge.text(":code").map(ToOwned::to_owned);
         if is_first {
-            new.ends_at = challenge.number(":ends_at");
+            new.ends_at = now + LIFETIME;
         }
         *new.payers.entry(source.pk().to_owned()).or_default() += 1;
         self.challenges.insert(pk.to_owned(), new);
@@ -312,7 +327,7 @@ impl Model {
         let (mails, last) = day.by_source.entry(key).or_default();
         (*mails, *last) = (*mails + 1, Some(now));
         day.mails += 1;
-        day.hold_until = now + HOLD.whole_seconds();
+        day.hold_until = now + HOLD;
         *self.sources.entry(source.pk().to_owned()).or_default() += 1;
         true
     }
@@ -323,7 +338,7 @@ impl Model {
             return Next::Create;
         };
         let is_open = seen.is_open(self.max_guesses, now);
-        let pause_over = now - PAUSE + CLOCK_SLACK.whole_seconds();
+        let pause_over = now - PAUSE + SLACK;
         match seen.sent_at {
             Some(sent_at) if is_open && sent_at > pause_over => Next::AlreadyMailed,
             _ if is_open && seen.ends_at - now > LAST_MINUTE => Next::Resend,
@@ -341,8 +356,8 @@ impl Model {
         let limits = self.limits;
         let is_within = mails == 0 && day.mails < limits.first_mails_per_day.into()
             || mails < limits.mails_per_source.into() && day.mails < limits.mails_per_day.into();
-        let is_paused = last.is_some_and(|last| last > now - PAUSE + CLOCK_SLACK.whole_seconds());
-        let is_held = day.unconfirmed >= MAX_UNCONFIRMED.into() && day.hold_until > now;
+        let is_paused = last.is_some_and(|last| last > now - PAUSE + SLACK);
+        let is_held = day.unconfirmed >= MAX_UNCONFIRMED && day.hold_until > now;
         is_within && !is_paused && !is_held
     }
 
@@ -353,20 +368,20 @@ impl Model {
             .is_none_or(|limit| unverified < limit.into())
     }
 
-    fn settle(&mut self, number: usize, parts: &[Write]) -> bool {
+    fn undo(&mut self, number: usize, parts: &[Write]) -> bool {
         let (challenge, mailbox, source) = (parts[0], parts[1], parts[2]);
         let mail = challenge.text(":mail").expect("an email");
-        let settlement = if mailbox.updates("unconfirmed") {
-            Settlement::Unconfirmed
+        let undoing = if mailbox.updates("unconfirmed") {
+            Undoing::Unconfirmed
         } else {
-            Settlement::TakenBack
+            Undoing::TakenBack
         };
-        self.request(number).settlement = Some(settlement);
+        self.request(number).undoing = Some(undoing);
         let found = self.challenges.get_mut(challenge.pk());
         let Some(found) = found.filter(|found| found.mails.last().is_some_and(|newest| newest == mail)) else {
             return false;
         };
-        let ends_generation = settlement == Settlement::TakenBack && found.mails.len() == 1;
+        let ends_generation = undoing == Undoing::TakenBack && found.mails.len() == 1;
         let is_touched = found.is_used() || ends_generation && !found.guesses.is_empty();
         let day = self.mailboxes.get_mut(mailbox.pk());
         let of_source = day.and_then(|day| {
@@ -386,52 +401,76 @@ impl Model {
         let mails = day.by_source.get(&key).map_or(0, |(mails, _)| *mails);
         day.by_source.insert(key, (mails - 1, None));
         day.mails -= 1;
-        if settlement == Settlement::Unconfirmed {
+        if undoing == Undoing::Unconfirmed {
             day.unconfirmed += 1;
-            day.hold_until = asked_at + UNCONFIRMED_HOLD.whole_seconds();
+            day.hold_until = asked_at + UNCONFIRMED_HOLD;
         }
         true
     }
 
-    fn guess(&mut self, number: usize, write: Write) -> bool {
-        let (now, guess) = (write.number(":now"), write.text(":guess").expect("a guess").to_owned());
+    fn guess(&mut self, number: usize, write: Write, is_late: bool) -> bool {
+        let now = write.number(":now");
+        let guess = write.text(":guess").expect("a guess").to_owned();
         let max_guesses = self.max_guesses;
         let Some(found) = self.challenges.get_mut(write.pk()) else {
             return false;
         };
         let after_link = found.linked_at.is_some();
-        let is_repeatable = found
-            .linked_at
-            .is_none_or(|linked_at| linked_at >= now - REPEATABLE_FOR.whole_seconds());
+        let is_repeatable = |at: i64| now - at <= REPEATABLE;
         let unlinked = Challenge {
             linked_at: None,
             ..found.clone()
         };
-        if !unlinked.is_open(max_guesses, now) || !is_repeatable {
-            return false;
-        }
         let is_right = found.code.as_ref() == Some(&guess);
-        found.guesses.insert(guess);
-        let owes = found.payers.clone();
-        if is_right && !after_link {
-            self.request(number).owes = owes;
-        }
-        true
+        let held = unlinked.is_open(max_guesses, now) && found.linked_at.is_none_or(is_repeatable);
+        let mut owes = BTreeMap::new();
+        let is_proven = if held {
+            found.guesses.insert(guess.clone());
+            found.last_guess = Some((guess, now));
+            if is_right && !after_link {
+                owes.clone_from(&found.payers);
+            }
+            is_right
+        } else {
+            // The newest guess once more.
+            let made_at = found.last_guess.as_ref().filter(|(last, _)| *last == guess);
+            is_right && made_at.is_some_and(|(_, at)| is_repeatable(found.linked_at.unwrap_or(*at)))
+        };
+        self.note_use(number, is_proven, owes, is_late);
+        held
     }
 
-    fn link(&mut self, number: usize, write: Write) -> bool {
+    fn link(&mut self, number: usize, write: Write, is_late: bool) -> bool {
         let now = write.number(":now");
+        let code = write.text(":code").expect("a code");
         let max_guesses = self.max_guesses;
         let Some(found) = self.challenges.get_mut(write.pk()) else {
             return false;
         };
-        if !found.is_open(max_guesses, now) || found.code.as_deref() != write.text(":code") {
-            return false;
+        let is_own = found.code.as_deref() == Some(code);
+        let held = is_own && found.is_open(max_guesses, now);
+        let mut owes = BTreeMap::new();
+        let is_proven = if held {
+            found.linked_at = Some(now);
+            owes.clone_from(&found.payers);
+            true
+        } else {
+            let typed_at = found.last_guess.as_ref().filter(|(last, _)| last == code);
+            let used_at = found.linked_at.or(typed_at.map(|(_, at)| *at));
+            is_own && used_at.is_some_and(|at| now - at <= REPEATABLE)
+        };
+        self.note_use(number, is_proven, owes, is_late);
+        held
+    }
+
+    fn note_use(&mut self, number: usize, is_proven: bool, owes: BTreeMap<String, i64>, is_late: bool) {
+        let request = self.request(number);
+        if !owes.is_empty() {
+            request.owes = owes;
         }
-        found.linked_at = Some(now);
-        let owes = found.payers.clone();
-        self.request(number).owes = owes;
-        true
+        if !is_late {
+            request.status = Some(if is_proven { 200 } else { 401 });
+        }
     }
 
     fn give_back(&mut self, number: usize, write: Write) -> bool {

@@ -32,11 +32,11 @@ pub(super) const TIGHT_LIMITS: Limits = Limits::new(1, 2, time::Duration::minute
 const SKEWS: [i64; 3] = [0, 2, -2];
 /// How long the cast may let pass while nothing is under way: until the pause is over, or into the last minute of a code.
 const WAITS: [i64; 2] = [61, 545];
-/// The same in a [`Circumstance::Closely`] world.
+/// What may pass besides in a [`Circumstance::Closely`] world.
 const CLOSE_WAITS: [i64; 2] = [50, 510];
-/// The same once SES was sick: until it keeps nobody out any more.
+/// What may pass besides where SES is sick: the time after which it keeps nobody out any more.
 const RECOVERY: i64 = 901;
-/// The same where days may pass: until every item is past its time.
+/// What may pass besides where days may: until every item is past its time.
 const DAYS: i64 = 2 * 86_400 + 700;
 
 /// One of the cast, and what became of their request.
@@ -52,6 +52,8 @@ pub(super) struct Actor {
     pub(super) typed: Option<String>,
     /// The code that they mailed or tried to, and what SES made of it.
     pub(super) mailed: Option<(String, Ses)>,
+    /// How many emails they sent or tried to.
+    pub(super) emails: usize,
     /// Faults of `DynamoDB` that they met.
     pub(super) faults: usize,
     /// Whether they wait before they try once more.
@@ -143,7 +145,7 @@ impl Play {
     pub(super) async fn run(scene: &Scene, stage: &mut Stage, choices: &mut Choices) -> Result<bool, String> {
         let mut play = Self::begin(scene, stage, choices).await;
         loop {
-            play.settle().await;
+            play.let_all_park().await;
             let mut steps = play.steps();
             if steps.is_empty() {
                 break;
@@ -226,7 +228,7 @@ impl Play {
     }
 
     /// Waits until every request waits for its turn or has ended.
-    async fn settle(&mut self) {
+    async fn let_all_park(&mut self) {
         loop {
             // The clock is paused, and goes on only when all others wait.
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -255,7 +257,7 @@ impl Play {
             }
             self.lot.news.notified().await;
         }
-        // Whatever else must hold for all items at all times.
+        // What the circumstances do to the items.
         if self.scene.is(Circumstance::Unconfirmed) || self.scene.is(Circumstance::Days) {
             let items = self.items().await;
             self.leave_unconfirmed(&items).await;
@@ -302,13 +304,13 @@ impl Play {
 
     fn steps(&self) -> Vec<(Option<Mark>, Step)> {
         let waiting = self.lot.waiting();
-        let is_begun = self.scene.is(Circumstance::Begun) && self.actors[0].response.is_none();
+        let first_is_alone = self.scene.is(Circumstance::Begun) && self.actors[0].response.is_none();
         let mut steps = Vec::new();
         for (index, call) in waiting.iter().enumerate() {
             let mark = Some(self.mark(call));
             let outcomes = match &self.sickness {
                 Some(sickness) if call.service == Aws::Ses => vec![sickness.clone()],
-                _ => outcomes(call.service, self.faults > 0 && !is_begun),
+                _ => outcomes(call.service, self.faults > 0 && !first_is_alone),
             };
             steps.extend(
                 outcomes
@@ -327,7 +329,7 @@ impl Play {
         // The first one asks first.
         if self.started.is_empty() {
             starts.truncate(1);
-        } else if is_begun {
+        } else if first_is_alone {
             starts.clear();
         }
         let is_quiet = waiting.is_empty() && self.late.is_empty() && !self.started.is_empty() && !starts.is_empty();
@@ -369,7 +371,7 @@ impl Play {
         }
     }
 
-    /// The codes of the app's emails that arrived.
+    /// The app's emails that arrived.
     pub(super) fn mails(&self) -> Vec<SentMail> {
         let mails = self.actors.iter().filter_map(|actor| {
             let (code, ses) = actor.mailed.as_ref()?;
@@ -452,6 +454,9 @@ impl Play {
             _ => Ses::DidNotTake,
         };
         actor.mailed = Some((SentMail(call.body.clone()).code(), ses));
+        actor.emails += 1;
+        let to = json!({ "ToAddresses": [actor.role.email()] });
+        assert_eq!(call.body["Destination"], to, "an email to somebody else");
     }
 
     /// Who makes a call, and what it is for.
@@ -535,6 +540,7 @@ impl Actor {
             died: false,
             typed: None,
             mailed: None,
+            emails: 0,
             faults: 0,
             is_pausing: false,
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::cast::{Circumstance, Role};
-use super::model::{Charge, Model, Request, Settlement};
+use super::model::{Charge, Model, Request, Undoing};
 use super::play::{Actor, Play, Ses};
 use super::stage::MAX_GUESSES;
 use crate::harness::event::guess;
@@ -51,26 +51,49 @@ fn is_excused(actor: &Actor) -> bool {
 fn check_response(play: &Play, actor: &Actor, request: &Request, say: &mut impl FnMut(String)) {
     let Some(response) = &actor.response else { return };
     let ses = actor.mailed.as_ref().map(|(_, ses)| *ses);
-    let expected: &[u16] = match (actor.role.asks(), ses, request.charge) {
-        (true, Some(Ses::Took), _) => &[202],
-        (true, Some(_), _) => &[503],
-        (true, None, Some(Charge::Refused)) => &[429],
-        (true, None, _) => &[202],
+    let expected = match (actor.role.asks(), ses, request.charge) {
+        (true, Some(Ses::Took), _) => 202,
+        (true, Some(_), _) => 503,
+        (true, None, Some(Charge::Refused)) => 429,
+        (true, None, _) => 202,
         // Two days after a rotation nobody can open the link any more.
-        (false, ..) if play.scene.is(Circumstance::Days) && actor.role == Role::Link => &[200, 400, 401],
-        (false, ..) => &[200, 401],
+        (false, ..) if actor.role == Role::Link && request.calls == 0 => 400,
+        (false, ..) => request.status.unwrap_or(401),
     };
+    let is_late = play.scene.is(Circumstance::Rotation) && play.scene.is(Circumstance::Days);
+    if expected == 400 && !is_late && !is_excused(actor) {
+        say("the link is not looked up".to_owned());
+    }
     // What collides for two seconds is refused.
     let is_fault = [429, 500].contains(&response.status) && is_excused(actor);
-    if !expected.contains(&response.status) && !is_fault {
-        say(format!("the response is {}", response.status));
+    if expected != response.status && !is_fault {
+        say(format!("the response is {}, in place of {expected}", response.status));
     }
-    if response.status == 202 && response.challenge_id() != actor.role.id() {
-        say(format!("the response names {}", response.challenge_id()));
+    if response.status == 202 {
+        let seconds = ["expires_in", "resend_in"].map(|name| response.body[name].as_i64().unwrap_or_default());
+        let is_right = if ses.is_some() {
+            seconds[1] == 60
+        } else {
+            (0..=60).contains(&seconds[1])
+        };
+        if response.challenge_id() != actor.role.id() || !(1..=600).contains(&seconds[0]) || !is_right {
+            say(format!("the response says {}", response.body));
+        }
+    }
+    if response.status == 429 && is_the_first_of_its_source(play, actor) && !is_fault {
+        say("others keep it from a code".to_owned());
     }
     if actor.took >= Duration::from_secs(25) {
         say(format!("the response takes {:?}", actor.took));
     }
+}
+
+/// Whether nobody else asks from its source, and nothing is so that a few strangers use a mailbox up.
+fn is_the_first_of_its_source(play: &Play, actor: &Actor) -> bool {
+    let special = [Circumstance::Tight, Circumstance::Unconfirmed, Circumstance::Sick];
+    let asks = play.actors.iter().filter(|other| other.role.asks());
+    asks.filter(|other| other.role.source() == actor.role.source()).count() == 1
+        && !special.into_iter().any(|special| play.scene.is(special))
 }
 
 /// A request makes no more calls than docs/cost.md counts, and two more for each fault.
@@ -92,15 +115,18 @@ fn check_email(play: &Play, model: &Model, actor: &Actor, request: &Request, say
     // What SES failed is undone, in the way that it was failed, and nothing else is.
     let due = match ses {
         None | Some(Ses::Took) => None,
-        Some(Ses::DidNotTake) => Some(Settlement::TakenBack),
-        Some(Ses::DidNotSay { .. }) => Some(Settlement::Unconfirmed),
+        Some(Ses::DidNotTake) => Some(Undoing::TakenBack),
+        Some(Ses::DidNotSay { .. }) => Some(Undoing::Unconfirmed),
     };
-    let is_lost = request.settlement.is_none() && is_excused(actor);
-    if request.settlement != due && !is_lost {
-        say(format!("SES {ses:?}, and then {:?}", request.settlement));
+    let is_lost = request.undoing.is_none() && is_excused(actor);
+    if request.undoing != due && !is_lost {
+        say(format!("SES {ses:?}, and then {:?}", request.undoing));
     }
     if request.charge == Some(Charge::Done) && ses.is_none() && !is_excused(actor) {
         say("its email is charged and was not sent".to_owned());
+    }
+    if actor.emails > 1 {
+        say(format!("it sends {} emails", actor.emails));
     }
     if actor.mailed.is_some() && request.charge != Some(Charge::Done) {
         say("its email is sent and was not charged".to_owned());
@@ -245,8 +271,11 @@ fn size(length: usize) -> i64 {
 fn check_log(play: &Play, broken: &mut Vec<String>) {
     let log = log::since(play.log_mark);
     let codes = play.actors.iter().filter_map(|actor| Some(&actor.mailed.as_ref()?.0));
-    for secret in codes.map(String::as_str).chain(["kim@", "lee@", "203.0.113."]) {
-        let is_within = |at: usize| {
+    for secret in codes
+        .map(String::as_str)
+        .chain(["kim@", "lee@", "203.0.113.", "198.51.100."])
+    {
+        let is_part_of_longer_text = |at: usize| {
             let around = [log[..at].chars().next_back(), log[at + secret.len()..].chars().next()];
             // The six digits of a time's microseconds are no code.
             around
@@ -256,7 +285,7 @@ fn check_log(play: &Play, broken: &mut Vec<String>) {
         };
         let mut found = log.match_indices(secret);
         let is_code = secret.bytes().all(|byte| byte.is_ascii_digit());
-        if found.any(|(at, _)| !is_code || !is_within(at)) {
+        if found.any(|(at, _)| !is_code || !is_part_of_longer_text(at)) {
             broken.push(format!("the log has {secret}"));
         }
     }
@@ -278,7 +307,7 @@ async fn check_newest_code(play: &Play, model: &Model, broken: &mut Vec<String>)
         });
         let now = play.service.now();
         // Whose clock is two seconds off may have opened it.
-        let is_open = challenge.is_open(MAX_GUESSES, now) && challenge.is_open(MAX_GUESSES, now + 2);
+        let is_open = challenge.is_open(MAX_GUESSES, now + 2);
         if let Some(code) = arrived.filter(|_| is_open) {
             let response = play.service.verify_code_event(&guess(KIM, Role::Ask.id(), code)).await;
             if response.status != 200 {

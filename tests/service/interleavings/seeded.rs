@@ -8,7 +8,7 @@ use super::stage::Stage;
 use super::{on_every_core, play_drawn, print};
 use crate::harness::world::call::Call;
 
-/// In so many worlds a fault must be found, as many as `make test` plays.
+/// Each fault must be found within this many worlds, as many as `make test` plays.
 const MAX_WORLDS: usize = 20_000;
 
 /// A fault of the code.
@@ -42,7 +42,7 @@ const TAKES_A_GUESS: &str =
 const IS_UNUSED: &str = "attribute_not_exists(linked_at) AND \
     (attribute_not_exists(code_digest) OR attribute_not_exists(guesses) OR NOT contains(guesses, code_digest))";
 
-const FAULTS: [(&str, Seeded); 27] = [
+const FAULTS: [(&str, Seeded); 28] = [
     (
         "a challenge is created over another",
         text(CHALLENGE, ALL, "attribute_not_exists(pk)", STRUCK),
@@ -156,6 +156,10 @@ const FAULTS: [(&str, Seeded); 27] = [
     (
         "guesses have no bound",
         text(ALONE, ALL, "size(guesses) < :max_guesses", "size(guesses) >= :zero"),
+    ),
+    (
+        "a used code takes a further guess",
+        text(ALONE, ALL, " AND NOT contains(guesses, code_digest)", ""),
     ),
     (
         "a code works after its end",

@@ -10,8 +10,8 @@ use crate::harness::service::{Service, config};
 
 /// How many worlds share a service. The SDK's clients are made once for them, and their budget of retries has to last.
 const WORLDS_PER_SERVICE: usize = 16;
-/// One wrong code is enough to kill a challenge.
-pub(super) const MAX_GUESSES: usize = 1;
+/// Two wrong codes are enough to kill a challenge.
+pub(super) const MAX_GUESSES: usize = 2;
 
 #[derive(Default)]
 pub(super) struct Stage {
@@ -33,7 +33,7 @@ impl Stage {
     /// A service at the beginning of a scene.
     pub(super) async fn set(&mut self, scene: &Scene) -> (Arc<Service>, Arc<Lot>) {
         let service = if scene.is(Circumstance::Rotation) {
-            // On instances that never read the new version.
+            // A kept one may have read a new version already.
             Arc::new(start(scene).await)
         } else {
             self.reuse(scene).await

@@ -59,6 +59,11 @@ impl Script {
         self.0.lock().expect("the script").retain(|line| line.calls != calls);
     }
 
+    /// Whether nothing goes wrong any more, and nothing was to.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().expect("the script").is_empty()
+    }
+
     fn fault(&self, call: &Call) -> Option<Fault> {
         let mut lines = self.0.lock().expect("the script");
         lines.iter_mut().rev().find_map(|line| {
