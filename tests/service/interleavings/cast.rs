@@ -45,6 +45,8 @@ pub(super) enum Circumstance {
     Rotation,
     /// The mailbox takes one email a day, and one more from another source.
     Tight,
+    /// Two wrong codes kill a challenge. Otherwise one does.
+    TwoGuesses,
     /// SES has left ten emails of the mailbox unconfirmed.
     Unconfirmed,
 }
@@ -108,7 +110,7 @@ impl Role {
 }
 
 impl Circumstance {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Begun,
         Self::Punctual,
         Self::Closely,
@@ -117,6 +119,7 @@ impl Circumstance {
         Self::Sick,
         Self::Rotation,
         Self::Tight,
+        Self::TwoGuesses,
         Self::Unconfirmed,
     ];
 }

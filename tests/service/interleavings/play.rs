@@ -580,6 +580,10 @@ pub(super) fn limits(scene: &Scene) -> Limits {
     }
 }
 
+pub(super) fn max_guesses(scene: &Scene) -> usize {
+    if scene.is(Circumstance::TwoGuesses) { 2 } else { 1 }
+}
+
 /// What can become of a call.
 fn outcomes(service: Aws, may_fail: bool) -> Vec<Outcome> {
     let mut outcomes = vec![Outcome::Done];

@@ -8,8 +8,7 @@ use serde_json::{Map, Value};
 
 use super::cast::{Circumstance, Role};
 use super::model::{Charge, Model, Request, Undoing};
-use super::play::{Actor, Play, Ses};
-use super::stage::MAX_GUESSES;
+use super::play::{Actor, Play, Ses, max_guesses};
 use crate::harness::event::guess;
 use crate::harness::log;
 use crate::harness::service::KIM;
@@ -21,7 +20,12 @@ pub(super) async fn broken(play: &Play) -> Vec<String> {
     } else {
         0
     };
-    let mut model = Model::of(&play.lot.history(), play.limits(), MAX_GUESSES, unconfirmed);
+    let mut model = Model::of(
+        &play.lot.history(),
+        play.limits(),
+        max_guesses(&play.scene),
+        unconfirmed,
+    );
     let mut broken = std::mem::take(&mut model.broken);
     let nothing = Request::default();
     for (number, actor) in play.started.iter().map(|index| &play.actors[*index]).enumerate() {
@@ -307,7 +311,7 @@ async fn check_newest_code(play: &Play, model: &Model, broken: &mut Vec<String>)
         });
         let now = play.service.now();
         // Whose clock is two seconds off may have opened it.
-        let is_open = challenge.is_open(MAX_GUESSES, now + 2);
+        let is_open = challenge.is_open(max_guesses(&play.scene), now + 2);
         if let Some(code) = arrived.filter(|_| is_open) {
             let response = play.service.verify_code_event(&guess(KIM, Role::Ask.id(), code)).await;
             if response.status != 200 {

@@ -4,19 +4,17 @@ use std::sync::Arc;
 
 use super::cast::{Circumstance, Scene};
 use super::lot::Lot;
-use super::play::limits;
+use super::play::{limits, max_guesses};
 use super::seeded::Seeded;
 use crate::harness::service::{Service, config};
 
 /// How many worlds share a service. The SDK's clients are made once for them, and their budget of retries has to last.
 const WORLDS_PER_SERVICE: usize = 16;
-/// Two wrong codes are enough to kill a challenge.
-pub(super) const MAX_GUESSES: usize = 2;
 
 #[derive(Default)]
 pub(super) struct Stage {
-    /// One of the usual limits, one of tight ones, and how often each was used.
-    services: [Option<(Arc<Service>, usize)>; 2],
+    /// One for each set-up that is in use, and how often it was used.
+    services: [Option<(Arc<Service>, usize)>; 4],
     seeded: Option<Seeded>,
     /// How many emails were numbered so far.
     mails: usize,
@@ -52,7 +50,8 @@ impl Stage {
     }
 
     async fn reuse(&mut self, scene: &Scene) -> Arc<Service> {
-        let kept = &mut self.services[usize::from(scene.is(Circumstance::Tight))];
+        let set_up = 2 * usize::from(scene.is(Circumstance::Tight)) + usize::from(scene.is(Circumstance::TwoGuesses));
+        let kept = &mut self.services[set_up];
         let (service, used) = match kept.take().filter(|(_, used)| *used < WORLDS_PER_SERVICE) {
             Some((service, used)) => (service, used + 1),
             None => (Arc::new(start(scene).await), 1),
@@ -71,7 +70,7 @@ impl Stage {
 
 async fn start(scene: &Scene) -> Service {
     let mut config = config();
-    config.shared.max_guesses = MAX_GUESSES;
+    config.shared.max_guesses = max_guesses(scene);
     config.limits = limits(scene);
     let service = Service::start_with(config).await;
     service.world.skip_backoffs();
