@@ -1,4 +1,4 @@
-//! An event for verify-code, where Kim has a code: a GET calls nothing, and only the code or the link buys a proof.
+//! An event for verify-code, where Kim has a code: a GET calls nothing, and by JSON only the code or the link buys a proof.
 
 use serde_json::Value;
 use verification::rules::code::Code;
