@@ -40,6 +40,15 @@ fn every_order_of_two_requests_keeps_the_promises() {
     play_each(&pairs().map(|scene| Scene { waits: 1, ..scene }).collect::<Vec<_>>());
 }
 
+/// The same by right clocks, where less time may pass as well, and twice.
+#[test]
+#[ignore = "takes minutes: make interleavings"]
+fn every_order_of_two_requests_near_the_end_of_a_code_keeps_the_promises() {
+    let scenes = pairs().map(|scene| Scene { waits: 2, ..scene });
+    let scenes = scenes.map(|scene| scene.with(Circumstance::Closely).with(Circumstance::Punctual));
+    play_each(&scenes.collect::<Vec<_>>());
+}
+
 /// The same, with one fault anywhere.
 #[test]
 #[ignore = "takes minutes: make interleavings"]
