@@ -156,6 +156,31 @@ impl Scene {
         }
     }
 
+    /// The scenes that have one thing less.
+    pub(super) fn smaller(&self) -> Vec<Self> {
+        let mut smaller = Vec::new();
+        for index in 1..self.cast.len() {
+            let mut scene = self.clone();
+            scene.cast.remove(index);
+            smaller.push(scene);
+        }
+        for index in 0..self.circumstances.len() {
+            let mut scene = self.clone();
+            scene.circumstances.remove(index);
+            smaller.push(scene);
+        }
+        for (faults, waits) in [(1, 0), (0, 1)] {
+            if let (Some(faults), Some(waits)) = (self.faults.checked_sub(faults), self.waits.checked_sub(waits)) {
+                smaller.push(Self {
+                    faults,
+                    waits,
+                    ..self.clone()
+                });
+            }
+        }
+        smaller
+    }
+
     pub(super) fn is(&self, circumstance: Circumstance) -> bool {
         self.circumstances.contains(&circumstance)
     }

@@ -13,7 +13,7 @@
 //! * [`promises`]: what must hold after each world.
 //! * [`seeded`]: faults of the code that these tests must find.
 //!
-//! A world that breaks a promise tells its story, a line a step, and ends with `WORLD="…"`. With that variable set, `make
+//! A world that breaks a promise is shrunk. Then it tells its story, a line a step, and ends with `WORLD="…"`. With that variable set, `make
 //! interleavings` replays it alone. With `STORIES=1` every world tells its story.
 
 mod cast;
@@ -83,8 +83,10 @@ fn drawn_worlds_keep_the_promises() {
     }
     let seed = number("SEED", 1);
     on_every_core(number("WORLDS", 20_000), async |stage, world| {
-        let played = play_drawn(stage, seed, world).await;
-        played.unwrap_or_else(|story| panic!("world {world}: {story}"));
+        if let Err(story) = play_drawn(stage, seed, world).await {
+            let (scene, _) = drawn(seed, world);
+            panic!("world {world}: {}", shrink(stage, scene, story).await);
+        }
     });
 }
 
@@ -142,9 +144,29 @@ async fn play_all(scene: &Scene, stage: &mut Stage) -> Result<usize, String> {
 
 /// Plays one of the worlds that are drawn from a seed. If it breaks a promise, returns its story.
 async fn play_drawn(stage: &mut Stage, seed: u64, world: usize) -> Result<(), String> {
-    let seed = seed.wrapping_mul(1_000_003).wrapping_add(world as u64);
-    let (scene, mut choices) = (Scene::draw(&mut Choices::drawn(!seed)), Choices::drawn(seed));
+    let (scene, mut choices) = drawn(seed, world);
     Box::pin(Play::run(&scene, stage, &mut choices)).await.map(drop)
+}
+
+fn drawn(seed: u64, world: usize) -> (Scene, Choices) {
+    let seed = seed.wrapping_mul(1_000_003).wrapping_add(world as u64);
+    (Scene::draw(&mut Choices::drawn(!seed)), Choices::drawn(seed))
+}
+
+/// Looks for a smaller scene that breaks a promise as well. Returns the story of the smallest one.
+async fn shrink(stage: &mut Stage, mut scene: Scene, mut story: String) -> String {
+    'smaller: loop {
+        for smaller in scene.smaller() {
+            for seed in 0..300 {
+                let played = Box::pin(Play::run(&smaller, stage, &mut Choices::drawn(seed))).await;
+                if let Err(its_story) = played {
+                    (scene, story) = (smaller, its_story);
+                    continue 'smaller;
+                }
+            }
+        }
+        return story;
+    }
 }
 
 /// Does so many jobs in one thread for each core, each on a paused clock and a stage of its own.
