@@ -1,13 +1,11 @@
 //! The service that an input is played to. It is as good as new for each, so that an input does the same each time.
 
 use std::cell::RefCell;
-use std::io;
-use std::sync::{Arc, Mutex};
 
 use tokio::runtime::{Builder, Runtime};
-use tracing::{Dispatch, Level, dispatcher};
-use verification::logging;
+use tracing::{Dispatch, dispatcher};
 
+use crate::harness::log::Log;
 use crate::harness::service::Service;
 
 thread_local! {
@@ -53,33 +51,12 @@ pub(super) fn play(prepare: impl AsyncFnOnce(&Service), input: impl AsyncFnOnce(
 impl Stage {
     fn new() -> Self {
         let log = Log::default();
-        let writer = log.clone();
         let mut runtime = Builder::new_current_thread();
         Self {
             runtime: runtime.enable_time().start_paused(true).build().expect("a runtime"),
-            dispatch: Dispatch::new(logging::subscriber(true, Level::TRACE, move || writer.clone())),
+            dispatch: Dispatch::new(log.subscriber()),
             log,
             service: RefCell::default(),
         }
-    }
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn take(&self) -> String {
-        let lines = std::mem::take(&mut *self.0.lock().expect("the log"));
-        String::from_utf8(lines).expect("UTF-8")
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("the log").write(line)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

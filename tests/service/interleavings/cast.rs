@@ -2,8 +2,15 @@
 
 use std::fmt;
 
+use verification::rules::limits::Limits;
+
 use super::choices::Choices;
 use crate::harness::service::{KIM, OWN_ID};
+
+/// Small, so that a small world reaches them.
+const LIMITS: Limits = Limits::new(3, 2, time::Duration::minutes(1), 2);
+/// Those of a [`Circumstance::Tight`] world.
+const TIGHT_LIMITS: Limits = Limits::new(1, 2, time::Duration::minutes(1), 2);
 
 /// What somebody does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,6 +190,24 @@ impl Scene {
 
     pub(super) fn is(&self, circumstance: Circumstance) -> bool {
         self.circumstances.contains(&circumstance)
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        if self.is(Circumstance::Tight) {
+            TIGHT_LIMITS
+        } else {
+            LIMITS
+        }
+    }
+
+    /// The guesses that a challenge takes.
+    pub(super) fn max_guesses(&self) -> usize {
+        if self.is(Circumstance::TwoGuesses) { 2 } else { 1 }
+    }
+
+    /// The unconfirmed emails that each mailbox has at first.
+    pub(super) fn unconfirmed(&self) -> i64 {
+        if self.is(Circumstance::Unconfirmed) { 10 } else { 0 }
     }
 
     /// Reads what is [`Display`](fmt::Display)ed.

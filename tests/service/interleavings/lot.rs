@@ -24,7 +24,7 @@ pub(super) struct Lot {
 struct State {
     parked: Vec<Parked>,
     /// The calls as the functions asked for them, before a seeded fault, by their numbers.
-    asked: BTreeMap<usize, Call>,
+    asked: BTreeMap<usize, Arc<Call>>,
     /// Those among them that nobody waits for any more.
     late: BTreeSet<usize>,
     history: Vec<Event>,
@@ -32,7 +32,7 @@ struct State {
 
 /// A call that waits.
 pub(super) struct Parked {
-    pub(super) call: Call,
+    pub(super) call: Arc<Call>,
     /// The same, with the seeded fault if there is one.
     pub(super) sent: Call,
     decide: oneshot::Sender<Option<Fault>>,
@@ -42,7 +42,7 @@ pub(super) struct Parked {
 #[derive(Clone, Debug)]
 pub(super) enum Event {
     /// A call reached `DynamoDB`. Its conditions held, or they did not.
-    Made { call: Call, held: bool, is_late: bool },
+    Made { call: Arc<Call>, held: bool, is_late: bool },
     /// TTL deleted the item of this name.
     Deleted(String),
 }
@@ -53,13 +53,13 @@ impl Director for Lot {
         if sent.service == Aws::SecretsManager {
             return Box::pin(std::future::ready(None));
         }
-        let call = sent.clone();
+        let call = Arc::new(sent.clone());
         if let Some(seeded) = self.seeded {
             seeded.change(sent);
         }
         let (decide, decided) = oneshot::channel();
         let mut state = self.state.lock().expect("the calls");
-        state.asked.insert(call.number, call.clone());
+        state.asked.insert(call.number, Arc::clone(&call));
         let sent = sent.clone();
         state.parked.push(Parked { call, sent, decide });
         self.news.notify_one();
@@ -69,7 +69,7 @@ impl Director for Lot {
     fn made(&self, call: &Call, reply: &Reply) {
         let mut state = self.state.lock().expect("the calls");
         if call.service == Aws::DynamoDb {
-            let call = state.asked[&call.number].clone();
+            let call = Arc::clone(&state.asked[&call.number]);
             let is_late = state.late.contains(&call.number);
             let held = reply.status == 200;
             state.history.push(Event::Made { call, held, is_late });
@@ -86,10 +86,10 @@ impl Lot {
     }
 
     /// The calls that wait, in the order of their arrival. Nobody waits any more for a call that ran into a time limit.
-    pub(super) fn waiting(&self) -> Vec<Call> {
+    pub(super) fn waiting(&self) -> Vec<Arc<Call>> {
         let mut state = self.state.lock().expect("the calls");
         state.parked.retain(|parked| !parked.decide.is_closed());
-        state.parked.iter().map(|parked| parked.call.clone()).collect()
+        state.parked.iter().map(|parked| Arc::clone(&parked.call)).collect()
     }
 
     /// Takes the call out that is number `index` of those that wait.

@@ -8,20 +8,25 @@
 //! * [`cast`]: who asks for a code or uses one, and under which circumstances.
 //! * [`stage`]: the service in which the worlds are played.
 //! * [`lot`]: where calls wait for their turn, and what is noted of them.
+//! * [`actor`]: one of the cast, and what became of their request.
+//! * [`purpose`]: what a call is for; [`outcome`]: what can become of it.
 //! * [`play`]: one world, from its first step to its last.
 //! * [`model`]: what each write should do.
 //! * [`promises`]: what must hold after each world.
 //! * [`seeded`]: faults of the code that these tests must find.
 //!
-//! A world that breaks a promise is shrunk. Then it tells its story, a line a step, and ends with `WORLD="…"`. With that variable set, `make
-//! interleavings` replays it alone. With `STORIES=1` every world tells its story.
+//! A world that breaks a promise is shrunk. Then it tells its story, a line a step, and ends with `WORLD="…"`. With that
+//! variable set, `make interleavings` replays it alone. With `STORIES=1` every world tells its story.
 
+mod actor;
 mod cast;
 mod choices;
 mod lot;
 mod model;
+mod outcome;
 mod play;
 mod promises;
+mod purpose;
 mod seeded;
 mod stage;
 

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use verification::rules::limits::Limits;
 
+use super::cast::Scene;
 use super::lot::Event;
+use super::purpose::Purpose;
 use crate::harness::world::call::Call;
 
 // The numbers of the rules, in seconds. The code has its own.
@@ -87,7 +89,7 @@ pub(super) struct Request {
 }
 
 /// The name of a challenge's item that a request looked at, and what was there.
-type Seen = Option<(String, Option<Challenge>)>;
+type Seen = Option<(String, Challenge)>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Charge {
@@ -100,14 +102,6 @@ pub(super) enum Charge {
 pub(super) enum Undoing {
     TakenBack,
     Unconfirmed,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
-    Create,
-    Resend,
-    Reopen,
-    AlreadyMailed,
 }
 
 /// A write to one item, as it was sent.
@@ -153,7 +147,7 @@ impl Challenge {
 }
 
 impl Model {
-    pub(super) fn of(history: &[Event], limits: Limits, max_guesses: usize, unconfirmed: i64) -> Self {
+    pub(super) fn of(history: &[Event], scene: &Scene) -> Self {
         let mut model = Self {
             challenges: BTreeMap::new(),
             mailboxes: BTreeMap::new(),
@@ -161,9 +155,9 @@ impl Model {
             requests: BTreeMap::new(),
             charged: Vec::new(),
             broken: Vec::new(),
-            limits,
-            max_guesses,
-            unconfirmed,
+            limits: scene.limits(),
+            max_guesses: scene.max_guesses(),
+            unconfirmed: scene.unconfirmed(),
             transactions: BTreeMap::new(),
             done: BTreeSet::new(),
         };
@@ -202,45 +196,39 @@ impl Model {
 
     /// Makes a call. Returns whether its conditions hold.
     fn make(&mut self, call: &Call, is_late: bool) -> bool {
-        let number = call.request;
-        self.requests.entry(number).or_default().calls += usize::from(!is_late);
-        if call.operation == "TransactWriteItems" {
+        let (number, purpose) = (call.request, Purpose::of(call));
+        self.request(number).calls += usize::from(!is_late);
+        if let Some(parts) = call.body["TransactItems"].as_array() {
             let token = call.body["ClientRequestToken"].as_str().expect("a token");
-            let parts = call.body["TransactItems"].as_array().expect("parts");
             let parts: Vec<_> = parts.iter().map(|part| Write(&part["Update"])).collect();
             // The same transaction again is made once.
             let holds = self.done.contains(token)
-                || if token.ends_with("-0") {
+                || if purpose == Purpose::Undo {
                     self.undo(number, &parts)
                 } else {
-                    self.charge(number, token, &parts, is_late)
+                    self.charge(number, token, purpose, &parts, is_late)
                 };
             if holds {
                 self.done.insert(token.to_owned());
-                if !token.ends_with("-0") && !is_late {
+                if purpose != Purpose::Undo && !is_late {
                     self.request(number).charge = Some(Charge::Done);
                 }
             }
             return holds;
         }
         let write = Write(&call.body);
-        if write.pk().starts_with("source/") {
-            return self.give_back(number, write);
-        }
-        if write.updates("last_guess") {
-            return self.guess(number, write, is_late);
-        }
-        if write.updates("linked_at") {
-            return self.link(number, write, is_late);
-        }
-        // A look. A late one is of no use to anybody.
-        if is_late {
-            return false;
+        match purpose {
+            Purpose::GiveBack => return self.give_back(number, write),
+            Purpose::Guess => return self.guess(number, write, is_late),
+            Purpose::Link => return self.link(number, write, is_late),
+            // A late look is of no use to anybody.
+            _ if is_late => return false,
+            _ => {}
         }
         let found = self.challenges.get(write.pk()).cloned();
         let request = self.request(number);
         request.relies_on = found.as_ref().and_then(|found| found.mails.last().cloned());
-        request.seen = found.map(|found| (write.pk().to_owned(), Some(found)));
+        request.seen = found.map(|found| (write.pk().to_owned(), found));
         false
     }
 
@@ -248,56 +236,54 @@ impl Model {
         self.requests.entry(number).or_default()
     }
 
-    fn charge(&mut self, number: usize, token: &str, parts: &[Write], is_late: bool) -> bool {
+    fn charge(&mut self, number: usize, token: &str, made: Purpose, parts: &[Write], is_late: bool) -> bool {
         let (challenge, mailbox, source) = (parts[0], parts[1], parts[2]);
         let (pk, now) = (challenge.pk(), challenge.number(":now"));
         let mail = challenge.text(":mail").expect("an email").to_owned();
-        let is_first = challenge.updates("generation");
-        let made = match (challenge.text(":seen"), is_first) {
-            (None, _) => Next::Create,
-            (Some(_), true) => Next::Reopen,
-            (Some(_), false) => Next::Resend,
-        };
+        let is_first = made != Purpose::Resend;
         if !self.transactions.contains_key(token) {
             let seen = self.request(number).seen.clone();
             self.request(number).mail = Some(mail.clone());
             let next = self.next(seen.as_ref(), pk, now);
-            if next != made {
+            if next != Some(made) {
+                let next = next.map_or("send none".to_owned(), |next| format!("{next:?}"));
                 self.broken
-                    .push(format!("request {number} should {next:?}, and does {made:?}"));
+                    .push(format!("request {number} does {made:?}, and should {next}"));
             }
             self.transactions.insert(token.to_owned(), seen);
         }
-        let seen = self.transactions[token].clone().and_then(|(_, seen)| seen);
+        let seen = self.transactions[token].clone().map(|(_, seen)| seen);
         let old = self.challenges.get(pk);
-        let is_as_seen = match (old, made) {
-            (None, made) => made == Next::Create,
-            (Some(_), Next::Create | Next::AlreadyMailed) => false,
-            (Some(old), Next::Resend) => {
+        let is_as_seen = match old {
+            None => made == Purpose::Create,
+            Some(_) if made == Purpose::Create => false,
+            Some(old) => {
                 let is_same = old.mails.last().map(String::as_str) == challenge.text(":seen");
-                is_same && old.code.is_some() && !old.is_used() && old.guesses.len() < self.max_guesses
-            }
-            (Some(old), Next::Reopen) => {
-                let is_same = old.mails.last().map(String::as_str) == challenge.text(":seen");
-                is_same && (!old.is_used() || seen.as_ref().is_some_and(Challenge::is_used))
+                let takes_a_guess = old.code.is_some() && !old.is_used() && old.guesses.len() < self.max_guesses;
+                let was_used = seen.as_ref().is_some_and(Challenge::is_used);
+                is_same
+                    && if is_first {
+                        !old.is_used() || was_used
+                    } else {
+                        takes_a_guess
+                    }
             }
         };
         let within = self.mailbox_takes(mailbox, now) && self.source_takes(source);
         if !is_as_seen || !within {
             if !is_late {
-                let found = (!is_as_seen).then(|| (pk.to_owned(), old.cloned()));
+                let found = old.cloned().filter(|_| !is_as_seen).map(|old| (pk.to_owned(), old));
+                let newest = found.as_ref().and_then(|(_, found)| found.mails.last().cloned());
                 let next = self.next(found.as_ref(), pk, now);
-                let newest = old.and_then(|old| old.mails.last().cloned());
                 let request = self.request(number);
                 request.charge = Some(if is_as_seen { Charge::Refused } else { Charge::Found });
-                request.relies_on = newest.filter(|_| !is_as_seen && next == Next::AlreadyMailed);
+                request.relies_on = newest.filter(|_| next.is_none());
                 request.seen = found;
             }
             return false;
         }
         // Nobody still pays for a used code: its emails were given back, or that was tried.
-        let keeps_payers = made == Next::Resend
-            || seen.is_some_and(|seen| made == Next::Reopen && !seen.is_used() && now < seen.ends_at + DAY);
+        let keeps_payers = !is_first || seen.is_some_and(|seen| !seen.is_used() && now < seen.ends_at + DAY);
         let old = self.challenges.remove(pk).unwrap_or_default();
         let mut new = Challenge {
             payers: if keeps_payers {
@@ -332,19 +318,18 @@ impl Model {
         true
     }
 
-    /// What a request does next that has seen this, and writes to the item `pk`.
-    fn next(&self, seen: Option<&(String, Option<Challenge>)>, pk: &str, now: i64) -> Next {
-        let Some((seen_pk, Some(seen))) = seen else {
-            return Next::Create;
+    /// The email that a request sends next that has seen this, and writes to the item `pk`. None if it sends none.
+    fn next(&self, seen: Option<&(String, Challenge)>, pk: &str, now: i64) -> Option<Purpose> {
+        let Some((seen_pk, seen)) = seen else {
+            return Some(Purpose::Create);
         };
         let is_open = seen.is_open(self.max_guesses, now);
-        let pause_over = now - PAUSE + SLACK;
         match seen.sent_at {
-            Some(sent_at) if is_open && sent_at > pause_over => Next::AlreadyMailed,
-            _ if is_open && seen.ends_at - now > LAST_MINUTE => Next::Resend,
+            Some(sent_at) if is_open && sent_at > now - PAUSE + SLACK => None,
+            _ if is_open && seen.ends_at - now > LAST_MINUTE => Some(Purpose::Resend),
             // What another key has named is opened anew under the active one.
-            _ if seen_pk != pk => Next::Create,
-            _ => Next::Reopen,
+            _ if seen_pk != pk => Some(Purpose::Create),
+            _ => Some(Purpose::Reopen),
         }
     }
 

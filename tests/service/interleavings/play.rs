@@ -5,28 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use verification::rules::limits::Limits;
 
+use super::actor::{Actor, Email, Ses};
 use super::cast::{Circumstance, Role, Scene};
 use super::choices::Choices;
 use super::lot::Lot;
+use super::outcome::{Outcome, outcomes};
 use super::promises;
+use super::purpose::Purpose;
 use super::stage::Stage;
 use crate::harness::contract;
 use crate::harness::event::{event, guess, with_source};
 use crate::harness::log;
-use crate::harness::response::Response;
 use crate::harness::service::Service;
 use crate::harness::ses::SentMail;
 use crate::harness::world::call::{Aws, Call};
-use crate::harness::world::fault::{Answer, Fault};
-
-/// Small, so that a small world reaches them.
-pub(super) const LIMITS: Limits = Limits::new(3, 2, time::Duration::minutes(1), 2);
-/// Those of a [`Circumstance::Tight`] world.
-pub(super) const TIGHT_LIMITS: Limits = Limits::new(1, 2, time::Duration::minutes(1), 2);
 
 /// What the clock of an instance may differ by.
 const SKEWS: [i64; 3] = [0, 2, -2];
@@ -39,35 +33,6 @@ const RECOVERY: i64 = 901;
 /// What may pass besides where days may: until every item is past its time.
 const DAYS: i64 = 2 * 86_400 + 700;
 
-/// One of the cast, and what became of their request.
-pub(super) struct Actor {
-    pub(super) role: Role,
-    skew: i64,
-    task: Option<(JoinHandle<Response>, Instant)>,
-    pub(super) response: Option<Response>,
-    pub(super) took: Duration,
-    /// Whether the instance died.
-    pub(super) died: bool,
-    /// The code that they typed, or that was in their link.
-    pub(super) typed: Option<String>,
-    /// The code that they mailed or tried to, and what SES made of it.
-    pub(super) mailed: Option<(String, Ses)>,
-    /// How many emails they sent or tried to.
-    pub(super) emails: usize,
-    /// Faults of `DynamoDB` that they met.
-    pub(super) faults: usize,
-    /// Whether they wait before they try once more.
-    is_pausing: bool,
-}
-
-/// What SES made of an email.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ses {
-    Took,
-    DidNotTake,
-    DidNotSay { delivered: bool },
-}
-
 pub(super) struct Play {
     pub(super) scene: Scene,
     pub(super) service: Arc<Service>,
@@ -78,7 +43,7 @@ pub(super) struct Play {
     /// What the log had before.
     pub(super) log_mark: usize,
     /// Writes that nobody waits for any more, as they were asked for and as they were sent.
-    late: Vec<(Call, Call)>,
+    late: Vec<(Arc<Call>, Call)>,
     /// How SES fails each email, if it is sick.
     sickness: Option<Outcome>,
     faults: usize,
@@ -110,26 +75,6 @@ enum Step {
     Wait(i64),
 }
 
-/// What becomes of a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Done,
-    /// SES has too much to do, or `DynamoDB` has.
-    Throttled,
-    Collided,
-    /// It is made or not, and nobody learns that: the answer is HTTP 500, or none.
-    Lost {
-        done: bool,
-        silent: bool,
-    },
-    /// It is made later, when nobody waits for it any more.
-    Late,
-    /// It is made or not, and its instance dies.
-    Dies {
-        done: bool,
-    },
-}
-
 /// Who takes a step, and what it is about. Steps of two actors that are about different things can change places.
 #[derive(Clone, PartialEq, Eq)]
 struct Mark {
@@ -155,7 +100,7 @@ impl Play {
                 steps.retain(|(mark, _)| !play.changes_places(mark.as_ref()));
             }
             if steps.is_empty() {
-                play.abandon();
+                play.actors.iter_mut().for_each(Actor::stop);
                 return Ok(false);
             }
             let (mark, step) = steps.swap_remove(choices.choose(steps.len()));
@@ -180,14 +125,6 @@ impl Play {
             return false;
         };
         mark.actor < last.actor && mark.about.is_disjoint(&last.about) && before.contains(mark)
-    }
-
-    fn abandon(&mut self) {
-        for actor in &mut self.actors {
-            if let Some((task, _)) = actor.task.take() {
-                task.abort();
-            }
-        }
     }
 
     async fn begin(scene: &Scene, stage: &mut Stage, choices: &mut Choices) -> Self {
@@ -223,10 +160,6 @@ impl Play {
         }
     }
 
-    pub(super) fn limits(&self) -> Limits {
-        limits(&self.scene)
-    }
-
     /// Waits until every request waits for its turn or has ended.
     async fn let_all_park(&mut self) {
         loop {
@@ -260,7 +193,9 @@ impl Play {
         // What the circumstances do to the items.
         if self.scene.is(Circumstance::Unconfirmed) || self.scene.is(Circumstance::Days) {
             let items = self.items().await;
-            self.leave_unconfirmed(&items).await;
+            if self.scene.is(Circumstance::Unconfirmed) {
+                self.leave_unconfirmed(&items).await;
+            }
             self.find_overdue(&items);
         }
     }
@@ -270,21 +205,18 @@ impl Play {
         self.service.world.items(self.service.table_name()).await
     }
 
-    /// Counts ten unconfirmed emails for each mailbox that has none, if the scene is so.
+    /// Counts the unconfirmed emails of the scene for each mailbox that has none.
     async fn leave_unconfirmed(&self, items: &[Value]) {
         let is_new = |item: &&Value| {
             let pk = item["pk"]["S"].as_str().unwrap_or_default();
             pk.starts_with("mailbox/") && item["unconfirmed"].is_null()
         };
-        if !self.scene.is(Circumstance::Unconfirmed) {
-            return;
-        }
         for item in items.iter().filter(is_new) {
             let update = json!({
                 "TableName": self.service.table_name(),
                 "Key": { "pk": item["pk"] },
-                "UpdateExpression": "SET unconfirmed = :ten",
-                "ExpressionAttributeValues": { ":ten": { "N": "10" } },
+                "UpdateExpression": "SET unconfirmed = :number",
+                "ExpressionAttributeValues": { ":number": { "N": self.scene.unconfirmed().to_string() } },
             });
             self.service.world.amend("UpdateItem", &update).await;
         }
@@ -372,13 +304,10 @@ impl Play {
     }
 
     /// The app's emails that arrived.
-    pub(super) fn mails(&self) -> Vec<SentMail> {
-        let mails = self.actors.iter().filter_map(|actor| {
-            let (code, ses) = actor.mailed.as_ref()?;
-            let arrived = matches!(ses, Ses::Took | Ses::DidNotSay { delivered: true });
-            (arrived && actor.role.id() == Role::Ask.id()).then_some(code)
-        });
-        let codes: Vec<_> = mails.collect();
+    fn mails(&self) -> Vec<SentMail> {
+        let of_app = self.actors.iter().filter(|actor| actor.role.id() == Role::Ask.id());
+        let arrived = of_app.filter_map(Actor::email).filter(|email| email.arrived());
+        let codes: Vec<_> = arrived.map(|email| &email.code).collect();
         let all = self.service.ses.mails().into_iter();
         all.filter(|mail| codes.contains(&&mail.code())).collect()
     }
@@ -417,21 +346,19 @@ impl Play {
 
     async fn decide(&mut self, index: usize, outcome: Outcome) {
         let parked = self.lot.take(index);
-        let call = parked.call.clone();
+        let call = Arc::clone(&parked.call);
         let actor = self.started[call.request - 1];
         self.tell(actor, &call, &outcome);
         let dies = matches!(outcome, Outcome::Dies { .. });
         if outcome == Outcome::Late {
             self.lot.note_late(call.number);
-            self.late.push((call.clone(), parked.sent.clone()));
+            self.late.push((Arc::clone(&call), parked.sent.clone()));
         }
         parked.decide(outcome.fault(&call));
         if dies {
             tokio::time::sleep(Duration::from_millis(1)).await;
             let actor = &mut self.actors[actor];
-            if let Some((task, _)) = actor.task.take() {
-                task.abort();
-            }
+            actor.stop();
             actor.died = true;
         }
     }
@@ -453,41 +380,17 @@ impl Play {
             Outcome::Lost { done, .. } | Outcome::Dies { done } => Ses::DidNotSay { delivered: *done },
             _ => Ses::DidNotTake,
         };
-        actor.mailed = Some((SentMail(call.body.clone()).code(), ses));
-        actor.emails += 1;
-        let to = json!({ "ToAddresses": [actor.role.email()] });
-        assert_eq!(call.body["Destination"], to, "an email to somebody else");
+        actor.emails.push(Email {
+            destination: call.body["Destination"].clone(),
+            code: SentMail(call.body.clone()).code(),
+            ses,
+        });
     }
 
     /// Who makes a call, and what it is for.
     fn name(&self, call: &Call) -> String {
         let role = self.actors[self.started[call.request - 1]].role;
-        let write = match &call.body["TransactItems"][0]["Update"] {
-            Value::Null => &call.body,
-            write => write,
-        };
-        let what = match write["UpdateExpression"].as_str() {
-            Some(update) if call.operation == "TransactWriteItems" => {
-                let token = call.body["ClientRequestToken"].as_str().unwrap_or_default();
-                let condition = write["ConditionExpression"].as_str().unwrap_or_default();
-                match (
-                    token.ends_with("-0"),
-                    update.contains("generation"),
-                    condition.contains(":seen"),
-                ) {
-                    (true, ..) => "undoes a charge",
-                    (_, true, false) => "charges the first email",
-                    (_, true, true) => "charges an email with a new code",
-                    _ => "charges an email with the same code",
-                }
-            }
-            Some(update) if update.contains("last_guess") => "submits a guess",
-            Some(update) if update.contains("linked_at") => "uses the link",
-            Some(_) => "gives emails back",
-            None if call.service == Aws::Ses => "sends the email",
-            None => "looks under the other key",
-        };
-        format!("{role:?} {what}")
+        format!("{role:?} {}", Purpose::of(call))
     }
 
     fn start(&mut self, index: usize) {
@@ -527,74 +430,4 @@ impl Play {
         self.story
             .push(format!("{role:?} starts, by a clock that is {skew} s fast"));
     }
-}
-
-impl Actor {
-    fn new(role: Role, skew: i64) -> Self {
-        Self {
-            role,
-            skew,
-            task: None,
-            response: None,
-            took: Duration::ZERO,
-            died: false,
-            typed: None,
-            mailed: None,
-            emails: 0,
-            faults: 0,
-            is_pausing: false,
-        }
-    }
-
-    pub(super) fn status(&self) -> Option<u16> {
-        self.response.as_ref().map(|response| response.status)
-    }
-}
-
-impl Outcome {
-    fn fault(self, call: &Call) -> Option<Fault> {
-        let lost = |done: bool, answer| {
-            if done {
-                Fault::Lost(answer)
-            } else {
-                Fault::NeverDone(answer)
-            }
-        };
-        Some(match self {
-            Self::Done => return None,
-            Self::Throttled => Fault::Throttled,
-            Self::Collided if call.operation == "UpdateItem" => Fault::Collided(&[]),
-            Self::Collided => Fault::Collided(&[0]),
-            Self::Lost { done, silent: false } => lost(done, Answer::Http500),
-            Self::Lost { done, silent: true } | Self::Dies { done } => lost(done, Answer::Silence),
-            Self::Late => Fault::NeverDone(Answer::Break),
-        })
-    }
-}
-
-pub(super) fn limits(scene: &Scene) -> Limits {
-    if scene.is(Circumstance::Tight) {
-        TIGHT_LIMITS
-    } else {
-        LIMITS
-    }
-}
-
-pub(super) fn max_guesses(scene: &Scene) -> usize {
-    if scene.is(Circumstance::TwoGuesses) { 2 } else { 1 }
-}
-
-/// What can become of a call.
-fn outcomes(service: Aws, may_fail: bool) -> Vec<Outcome> {
-    let mut outcomes = vec![Outcome::Done];
-    if may_fail {
-        outcomes.push(Outcome::Throttled);
-        let lost = [(true, false), (false, false), (true, true)];
-        outcomes.extend(lost.map(|(done, silent)| Outcome::Lost { done, silent }));
-        if service == Aws::DynamoDb {
-            outcomes.extend([Outcome::Collided, Outcome::Late]);
-        }
-        outcomes.extend([true, false].map(|done| Outcome::Dies { done }));
-    }
-    outcomes
 }

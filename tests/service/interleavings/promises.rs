@@ -4,28 +4,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use super::actor::{Actor, Ses};
 use super::cast::{Circumstance, Role};
 use super::model::{Charge, Model, Request, Undoing};
-use super::play::{Actor, Play, Ses, max_guesses};
+use super::play::Play;
 use crate::harness::event::guess;
 use crate::harness::log;
 use crate::harness::service::KIM;
 
 /// The promises that a world broke, in words.
 pub(super) async fn broken(play: &Play) -> Vec<String> {
-    let unconfirmed = if play.scene.is(Circumstance::Unconfirmed) {
-        10
-    } else {
-        0
-    };
-    let mut model = Model::of(
-        &play.lot.history(),
-        play.limits(),
-        max_guesses(&play.scene),
-        unconfirmed,
-    );
+    let mut model = Model::of(&play.lot.history(), &play.scene);
     let mut broken = std::mem::take(&mut model.broken);
     let nothing = Request::default();
     for (number, actor) in play.started.iter().map(|index| &play.actors[*index]).enumerate() {
@@ -54,7 +45,7 @@ fn is_excused(actor: &Actor) -> bool {
 
 fn check_response(play: &Play, actor: &Actor, request: &Request, say: &mut impl FnMut(String)) {
     let Some(response) = &actor.response else { return };
-    let ses = actor.mailed.as_ref().map(|(_, ses)| *ses);
+    let ses = actor.ses();
     let expected = match (actor.role.asks(), ses, request.charge) {
         (true, Some(Ses::Took), _) => 202,
         (true, Some(_), _) => 503,
@@ -64,8 +55,8 @@ fn check_response(play: &Play, actor: &Actor, request: &Request, say: &mut impl 
         (false, ..) if actor.role == Role::Link && request.calls == 0 => 400,
         (false, ..) => request.status.unwrap_or(401),
     };
-    let is_late = play.scene.is(Circumstance::Rotation) && play.scene.is(Circumstance::Days);
-    if expected == 400 && !is_late && !is_excused(actor) {
+    let may_be_unreadable = play.scene.is(Circumstance::Rotation) && play.scene.is(Circumstance::Days);
+    if response.status == 400 && !may_be_unreadable {
         say("the link is not looked up".to_owned());
     }
     // What collides for two seconds is refused.
@@ -115,7 +106,7 @@ fn check_calls(play: &Play, actor: &Actor, request: &Request, say: &mut impl FnM
 }
 
 fn check_email(play: &Play, model: &Model, actor: &Actor, request: &Request, say: &mut impl FnMut(String)) {
-    let ses = actor.mailed.as_ref().map(|(_, ses)| *ses);
+    let ses = actor.ses();
     // What SES failed is undone, in the way that it was failed, and nothing else is.
     let due = match ses {
         None | Some(Ses::Took) => None,
@@ -129,16 +120,17 @@ fn check_email(play: &Play, model: &Model, actor: &Actor, request: &Request, say
     if request.charge == Some(Charge::Done) && ses.is_none() && !is_excused(actor) {
         say("its email is charged and was not sent".to_owned());
     }
-    if actor.emails > 1 {
-        say(format!("it sends {} emails", actor.emails));
+    let to = json!({ "ToAddresses": [actor.role.email()] });
+    if actor.emails.len() > 1 || actor.emails.iter().any(|email| email.destination != to) {
+        say(format!("it sends {} emails, or to somebody else", actor.emails.len()));
     }
-    if actor.mailed.is_some() && request.charge != Some(Charge::Done) {
+    if ses.is_some() && request.charge != Some(Charge::Done) {
         say("its email is sent and was not charged".to_owned());
     }
     if actor.status() == Some(202) && ses.is_none() {
         let sender = request.relies_on.as_ref().and_then(|mail| model.request_of(mail));
         let sender = sender.map(|number| &play.actors[play.started[number - 1]]);
-        if !sender.is_some_and(|sender| sender.mailed.is_some() || sender.died || sender.faults > 0) {
+        if !sender.is_some_and(|sender| sender.ses().is_some() || sender.died || sender.faults > 0) {
             say("a 202, and no email".to_owned());
         }
     }
@@ -156,19 +148,18 @@ fn check_giving_back(actor: &Actor, request: &Request, say: &mut impl FnMut(Stri
 
 /// However often somebody asks, a mailbox and a source have limits.
 fn check_mails(play: &Play, broken: &mut Vec<String>) {
-    if play.scene.is(Circumstance::Midnight)
-        || play.scene.is(Circumstance::Days)
-        || play.scene.is(Circumstance::Rotation)
-    {
+    // There the counts begin anew.
+    let special = [Circumstance::Midnight, Circumstance::Days, Circumstance::Rotation];
+    if special.into_iter().any(|special| play.scene.is(special)) {
         return;
     }
-    let took = |actor: &&Actor| matches!(actor.mailed, Some((_, Ses::Took)));
+    let took = |actor: &&Actor| actor.ses() == Some(Ses::Took);
     let of_kim = |actor: &&Actor| actor.role.email() == KIM;
     let mut by_source = BTreeMap::<_, usize>::new();
     for actor in play.actors.iter().filter(took).filter(of_kim) {
         *by_source.entry(actor.role.source()).or_default() += 1;
     }
-    let limits = play.limits();
+    let limits = play.scene.limits();
     if by_source.values().sum::<usize>() > limits.first_mails_per_day as usize {
         broken.push(format!("the mailbox gets {by_source:?}"));
     }
@@ -274,7 +265,7 @@ fn size(length: usize) -> i64 {
 /// No address and no code of this world is in the log. (Other tests log as well, and no code of theirs either.)
 fn check_log(play: &Play, broken: &mut Vec<String>) {
     let log = log::since(play.log_mark);
-    let codes = play.actors.iter().filter_map(|actor| Some(&actor.mailed.as_ref()?.0));
+    let codes = play.actors.iter().filter_map(Actor::email).map(|email| &email.code);
     for secret in codes
         .map(String::as_str)
         .chain(["kim@", "lee@", "203.0.113.", "198.51.100."])
@@ -305,13 +296,11 @@ async fn check_newest_code(play: &Play, model: &Model, broken: &mut Vec<String>)
         if senders.iter().all(|sender| sender.role.id() != Role::Ask.id()) {
             continue;
         }
-        let arrived = senders.iter().rev().find_map(|sender| match &sender.mailed {
-            Some((code, Ses::Took | Ses::DidNotSay { delivered: true })) => Some(code),
-            _ => None,
-        });
+        let emails = senders.iter().rev().filter_map(|sender| sender.email());
+        let arrived = emails.filter(|email| email.arrived()).map(|email| &email.code).next();
         let now = play.service.now();
         // Whose clock is two seconds off may have opened it.
-        let is_open = challenge.is_open(max_guesses(&play.scene), now + 2);
+        let is_open = challenge.is_open(play.scene.max_guesses(), now + 2);
         if let Some(code) = arrived.filter(|_| is_open) {
             let response = play.service.verify_code_event(&guess(KIM, Role::Ask.id(), code)).await;
             if response.status != 200 {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::cast::{Circumstance, Scene};
 use super::lot::Lot;
-use super::play::{limits, max_guesses};
 use super::seeded::Seeded;
 use crate::harness::service::{Service, config};
 
@@ -70,8 +69,8 @@ impl Stage {
 
 async fn start(scene: &Scene) -> Service {
     let mut config = config();
-    config.shared.max_guesses = max_guesses(scene);
-    config.limits = limits(scene);
+    config.shared.max_guesses = scene.max_guesses();
+    config.limits = scene.limits();
     let service = Service::start_with(config).await;
     service.world.skip_backoffs();
     service

@@ -114,55 +114,51 @@ mod tests {
         "http://127.0.0.1.example.com",
     ];
 
+    /// Holds a kind of URL against what it may have, and never may, beside what every kind does.
+    fn check(is_usable: impl Fn(&str) -> bool, own: &[&str], never: &[&str]) {
+        for url in WEB.iter().chain(own) {
+            assert!(is_usable(url), "{url}");
+        }
+        for url in NEVER.iter().chain(never) {
+            assert!(!is_usable(url), "{url}");
+        }
+    }
+
     #[test]
     fn a_path_can_be_appended_to_the_url_of_the_api() {
-        for url in WEB {
-            assert!(is_api_url(url), "{url}");
-        }
-        let never = NEVER.into_iter().chain([
+        let never = [
             "https://example.com/",
             "https://example.com/a/",
             "https://example.com//a",
             "https://example.com/a?b=c",
             "https://example.com?b=c",
             "com.example.app://verify",
-        ]);
-        for url in never {
-            assert!(!is_api_url(url), "{url}");
-        }
+        ];
+        check(is_api_url, &[], &never);
     }
 
     #[test]
     fn a_query_can_be_appended_to_the_url_of_the_link() {
-        for url in WEB
-            .into_iter()
-            .chain(["https://example.com/", "https://example.com/a/"])
-        {
-            assert!(is_link_url(url), "{url}");
-        }
-        let never = NEVER.into_iter().chain([
+        let own = ["https://example.com/", "https://example.com/a/"];
+        let never = [
             "https://example.com/a?b=c",
             "https://example.com?b=c",
             "com.example.app://verify",
-        ]);
-        for url in never {
-            assert!(!is_link_url(url), "{url}");
-        }
+        ];
+        check(is_link_url, &own, &never);
     }
 
     #[test]
     fn a_fragment_can_be_appended_to_the_url_of_the_app() {
-        for url in WEB.into_iter().chain([
+        let own = [
             "https://example.com/",
             "https://example.com/a?b=c&d=e:f",
             "https://example.com?b=c",
             "com.example.app://verified",
             "com.example.app:///verified?from=mail",
             "a1+b-c.d://e",
-        ]) {
-            assert!(is_return_url(url), "{url}");
-        }
-        let never = NEVER.into_iter().chain([
+        ];
+        let never = [
             "com.example.app:",
             "com.example.app:/verified",
             "com.example.app://",
@@ -175,10 +171,8 @@ mod tests {
             "App://a",
             "://a",
             "wss://example.com",
-        ]);
-        for url in never {
-            assert!(!is_return_url(url), "{url}");
-        }
+        ];
+        check(is_return_url, &own, &never);
         for scheme in NO_APPS {
             // A host name has no underscore.
             assert!(!is_return_url(&format!("{scheme}://a_b")), "{scheme}");
