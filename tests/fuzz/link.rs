@@ -7,10 +7,11 @@ use std::sync::LazyLock;
 use time::UtcDateTime;
 use verification::keys::Keys;
 use verification::locale::Locale;
-use verification::rules::challenge_id::ChallengeId;
+use verification::rules::challenge_id::{ChallengeId, ChallengeName};
 use verification::rules::code::Code;
 use verification::rules::link::Link;
 use verification::rules::mail_id::MailId;
+use verification::rules::purpose::Purpose;
 use verification::rules::recipient::Recipient;
 
 use super::stage;
@@ -44,8 +45,9 @@ pub(super) fn run(bytes: &[u8]) {
     }
     let opened = Link::open(&keys, &sealed).expect("an opened link");
     let parts = |link: &Link| {
-        let texts = (link.recipient.as_str().to_owned(), link.code.as_str().to_owned());
-        (texts, link.challenge_id, link.expires_at, link.locale)
+        let ChallengeName { recipient, id, purpose } = link.challenge.clone();
+        let texts = (recipient.as_str().to_owned(), link.code.as_str().to_owned());
+        (texts, id, purpose, link.expires_at, link.locale)
     };
     assert_eq!(parts(&opened), parts(&link));
 
@@ -79,8 +81,11 @@ fn read(text: &str) -> Option<(Link, usize)> {
     let code = lines.next()?;
     let link = Link {
         code: Code::parse(code, u8::try_from(code.len()).ok()?).ok()?,
-        recipient: Recipient::parse(lines.next()?).ok()?,
-        challenge_id: ChallengeId::parse(OWN_ID).ok()?,
+        challenge: ChallengeName {
+            recipient: Recipient::parse(lines.next()?).ok()?,
+            id: ChallengeId::parse(OWN_ID).ok()?,
+            purpose: Purpose::SignIn,
+        },
         expires_at,
         locale: Locale::ALL.get(position % (Locale::ALL.len() + 1)).copied(),
     };

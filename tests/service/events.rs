@@ -8,6 +8,7 @@ const EVENTS: &[(&str, &str)] = &[
     ("request-code", "202"),
     ("request-code-accept-language", "202"),
     ("request-code-bad-id", "400 malformed-request"),
+    ("request-code-bad-purpose", "400 malformed-request"),
     ("request-code-base64", "202"),
     ("request-code-broken-json", "400 malformed-request"),
     ("request-code-form", "415 unsupported-media-type"),
@@ -17,6 +18,7 @@ const EVENTS: &[(&str, &str)] = &[
     ("request-code-no-body", "400 malformed-request"),
     ("request-code-no-email", "400 malformed-request"),
     ("request-code-own-id", "202"),
+    ("request-code-purpose", "202"),
     ("request-code-wrong-type", "400 malformed-request"),
     ("verify-code", "200"),
     ("verify-code-base64", "200"),
@@ -79,6 +81,10 @@ async fn a_malformed_request_names_its_field() {
         (
             "request-code-bad-id",
             "challenge_id must be a UUID, such as 7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e",
+        ),
+        (
+            "request-code-bad-purpose",
+            "purpose must be 1 to 32 characters a to z, 0 to 9 and -",
         ),
         (
             "request-code-broken-json",

@@ -28,6 +28,7 @@ mod limits;
 mod link;
 mod mail;
 mod proof;
+mod purpose;
 mod races;
 mod request_code;
 mod rotation;

@@ -19,6 +19,7 @@ async fn a_proof_says_who_proved_what_to_whom_and_until_when() {
         "email": KIM,
         "email_verified": true,
         "challenge_id": id,
+        "purpose": "sign-up",
         "jti": token.claims()["jti"],
         "iat": START + 30,
         "exp": START + 630,
@@ -78,9 +79,10 @@ async fn a_proof_stays_as_it_is_byte_for_byte() {
          Q3ExUXRUV0ptazgifQ.eyJpc3MiOiJodHRwczovL2FiYzEyMy5leGVjdXRlLWFwaS5hcC1ub3J0aGVhc3QtMi5hb\
          WF6b25hd3MuY29tIiwiYXVkIjoiYXBpLmV4YW1wbGUuY29tIiwic3ViIjoia2ltQGV4YW1wbGUuY29tIiwiZW1ha\
          WwiOiJraW1AZXhhbXBsZS5jb20iLCJlbWFpbF92ZXJpZmllZCI6dHJ1ZSwiY2hhbGxlbmdlX2lkIjoiN2Y0ZGYyY\
-         TEtNmYwYi00YzFjLTlhNTEtM2E0YTBjMWIyZDNlIiwianRpIjoiTlB6dDJwb29lS0R5STlrRzN5WThFR2Z0WjFXX\
-         2JITWZ3S24tV1NvU3UtcyIsImlhdCI6MTgwMDAxNDQ2NywiZXhwIjoxODAwMDE1MDY3fQ.xCaUjeY3LYvtda-\
-         wE9CCU4PLHLEW1taWP6gFLwkC24OTAHv6zDtrV4CjvQmxhLtLKCk-aQgLh2b5dNQci73j1A"
+         TEtNmYwYi00YzFjLTlhNTEtM2E0YTBjMWIyZDNlIiwicHVycG9zZSI6InNpZ24tdXAiLCJqdGkiOiJmOVBGUElLc\
+         nVIUTV4Tl9Jd1VEVjdxZ0RFdUlHVGRKdUthV2xOb0pFN0N3IiwiaWF0IjoxODAwMDE0NDY3LCJleHAiOjE4MDAwM\
+         TUwNjd9.UPgP-Dx_n2oFF0D6Z5scPLbPp6C4hwUZhclbApxiWx11M6BPgM1pz4qJI2RbR1nSl0S6rWqYQvsMIbOk\
+         5WOlag"
     );
 }
 

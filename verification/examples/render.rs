@@ -9,6 +9,7 @@ use verification::locale::Locale;
 use verification::mail::{Content, Mail};
 use verification::page::Page;
 use verification::rules::code::Code;
+use verification::rules::purpose::Purpose;
 
 /// As long as one is, and as opaque.
 const LINK: &str = "pZSDEmzW3InUtA2YESfqHw9nBWYSQID5aEUMhi1VuofHHHwri6mSa3RuD_7o6JZd2q_tHwXL3dlmeIwPWAMea9uHa4WFN6tf3JTBCgOw1CNXuVcKLKy8v7ZqqYEvhR4J_6A8FXb1VpVxOGFtVcg35dWf2IaHNoN9-6xj";
@@ -66,15 +67,18 @@ fn write(folder: &Path, locale: Locale, kind: &str, brand: &Brand) -> Result<(),
     let tag = locale.tag();
     let digits = if kind == "wide-" { "0123456789" } else { "012345" };
     let code = Code::parse(digits, u8::try_from(digits.len())?)?;
-    for (name, link) in [
-        ("mail", None),
+    for (name, purpose, link) in [
+        ("mail", Purpose::SignUp, None),
         (
             "mail-with-link",
+            // The longest sentence.
+            Purpose::ChangeEmail,
             Some(format!("https://verify.example.com/verify?link={LINK}")),
         ),
     ] {
         let content = Content {
             code: &code,
+            purpose: &purpose,
             expires_in: Duration::minutes(10),
             link,
         };
@@ -87,14 +91,15 @@ fn write(folder: &Path, locale: Locale, kind: &str, brand: &Brand) -> Result<(),
         )?;
     }
     let address = || "k•••@example.com".to_owned();
-    let ask = |opens_app| Page::Ask {
+    let ask = |purpose, opens_app| Page::Ask {
         address: address(),
+        purpose,
         link: LINK.to_owned(),
         opens_app,
     };
     for (name, page) in [
-        ("page-ask", ask(true)),
-        ("page-ask-without-app", ask(false)),
+        ("page-ask", ask(Purpose::SignUp, true)),
+        ("page-ask-without-app", ask(Purpose::ChangeEmail, false)),
         ("page-done", Page::Done { address: address() }),
         ("page-wrong", Page::Wrong),
         ("page-expired", Page::Expired),

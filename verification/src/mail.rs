@@ -6,6 +6,7 @@ use time::Duration;
 use crate::brand::Brand;
 use crate::locale::{LanguageTexts, Locale, MailTexts};
 use crate::rules::code::Code;
+use crate::rules::purpose::Purpose;
 
 /// An email as SES gets it, without its addresses.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Mail {
 pub struct Content<'a> {
     /// The code.
     pub code: &'a Code,
+    /// What the person enters it for.
+    pub purpose: &'a Purpose,
     /// How long the code still works.
     pub expires_in: Duration,
     /// The URL of the link, if there is one.
@@ -35,6 +38,7 @@ pub struct Content<'a> {
 #[template(path = "mail.txt")]
 struct Text<'a> {
     texts: MailTexts<'a>,
+    purpose: &'a str,
     brand: &'a Brand,
     link: Option<&'a str>,
 }
@@ -43,6 +47,7 @@ struct Text<'a> {
 #[template(path = "mail.html")]
 struct Html<'a> {
     texts: MailTexts<'a>,
+    purpose: &'a str,
     language: LanguageTexts,
     brand: &'a Brand,
     link: Option<&'a str>,
@@ -59,12 +64,25 @@ impl Mail {
             minutes: content.expires_in.whole_minutes().max(1),
             sender: &sender,
         };
-        let link = content.link.as_deref();
-        let text = Text { texts, brand, link }.render()?;
+        let purpose = match content.purpose {
+            Purpose::SignUp => texts.sign_up(),
+            Purpose::ChangeEmail => texts.change_email(),
+            Purpose::SignIn => texts.sign_in(),
+            Purpose::Other(_) => texts.other(),
+        };
+        let (purpose, link) = (purpose.as_str(), content.link.as_deref());
+        let text = Text {
+            texts,
+            purpose,
+            brand,
+            link,
+        };
+        let text = text.render()?;
         let (subject, text) = text.split_once('\n').unwrap_or((&text, &text));
         let language = LanguageTexts { locale };
         let html = Html {
             texts,
+            purpose,
             language,
             brand,
             link,
@@ -98,8 +116,13 @@ mod tests {
     }
 
     fn write(locale: Locale, seconds: i64, link: Option<&str>, brand: &Brand) -> Mail {
+        write_for(&Purpose::SignUp, locale, seconds, link, brand)
+    }
+
+    fn write_for(purpose: &Purpose, locale: Locale, seconds: i64, link: Option<&str>, brand: &Brand) -> Mail {
         let content = Content {
             code: &Code::parse("012345", 6).expect("six digits"),
+            purpose,
             expires_in: Duration::seconds(seconds),
             link: link.map(ToOwned::to_owned),
         };
@@ -130,7 +153,7 @@ mod tests {
     #[test]
     fn each_language_is_in_all_parts() {
         for (locale, subject, word, time) in [
-            (Locale::En, "012345 is your Example code", "verify", "10 minutes"),
+            (Locale::En, "012345 is your Example code", "sign up", "10 minutes"),
             (Locale::Ja, "012345 は「Example」の認証コードです", "認証コード", "10分"),
             (Locale::Ko, "012345 [Example] 인증번호", "인증번호", "10분"),
         ] {
@@ -162,6 +185,72 @@ mod tests {
                 assert_eq!(mail.text.contains(LINK), link.is_some());
                 assert!(!mail.text.contains("\n\n\n"), "{}", mail.text);
             }
+        }
+    }
+
+    /// Whoever asked for no such thing is warned, in the notification already.
+    #[test]
+    fn it_says_first_what_the_code_is_for() {
+        for (locale, purpose, sentence) in [
+            (
+                Locale::En,
+                "sign-up",
+                "012345 Enter this code in the app to sign up with this email address.",
+            ),
+            (
+                Locale::En,
+                "change-email",
+                "012345 Enter this code in the app to change the email address of your account to this one.",
+            ),
+            (
+                Locale::En,
+                "sign-in",
+                "012345 Enter this code in the app to sign in with this email address.",
+            ),
+            (
+                Locale::En,
+                "delete-account",
+                "012345 Enter this code in the app to verify your email address.",
+            ),
+            (
+                Locale::Ko,
+                "sign-up",
+                "012345 회원가입을 계속하려면 인증번호를 앱에 입력해 주세요.",
+            ),
+            (
+                Locale::Ko,
+                "change-email",
+                "012345 계정의 이메일 주소를 이 주소로 변경하려면 인증번호를 앱에 입력해 주세요.",
+            ),
+            (
+                Locale::Ko,
+                "sign-in",
+                "012345 이 이메일 주소로 로그인하려면 인증번호를 앱에 입력해 주세요.",
+            ),
+            (
+                Locale::Ko,
+                "delete-account",
+                "012345 이메일 주소를 인증하려면 인증번호를 앱에 입력해 주세요.",
+            ),
+            (Locale::Ja, "sign-up", "012345 会員登録を続けるには、"),
+            (
+                Locale::Ja,
+                "change-email",
+                "012345 アカウントのメールアドレスをこのアドレスに変更するには、",
+            ),
+            (Locale::Ja, "sign-in", "012345 このメールアドレスでログインするには、"),
+            (Locale::Ja, "delete-account", "012345 メールアドレスを認証するには、"),
+        ] {
+            let purpose = Purpose::parse(purpose).expect("a word");
+            let mail = write_for(&purpose, locale, 600, None, &brand("Example"));
+            assert!(preview(&mail.html).starts_with(sentence), "{}", preview(&mail.html));
+            let (code, sentence) = sentence.split_once(' ').expect("two parts");
+            assert!(
+                mail.text.starts_with(code) && mail.text.contains(sentence),
+                "{}",
+                mail.text
+            );
+            assert!(mail.html.contains(&format!(">{sentence}")), "{}", mail.html);
         }
     }
 

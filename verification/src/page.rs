@@ -4,6 +4,7 @@ use askama::Template;
 
 use crate::brand::Brand;
 use crate::locale::{LanguageTexts, Locale, PageTexts};
+use crate::rules::purpose::Purpose;
 
 /// What a page says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub enum Page {
     Ask {
         /// The address, masked.
         address: String,
+        /// What the proof is for.
+        purpose: Purpose,
         /// The link's parameter, which the button sends.
         link: String,
         /// Whether the app opens afterwards.
@@ -75,8 +78,20 @@ impl Page {
             sender: &sender,
         };
         let (title, body) = match self {
-            Self::Ask { opens_app: true, .. } => (texts.ask_title(), vec![texts.ask(), texts.then_app_opens()]),
-            Self::Ask { .. } => (texts.ask_title(), vec![texts.ask(), texts.then_return()]),
+            Self::Ask { purpose, opens_app, .. } => {
+                let ask = match purpose {
+                    Purpose::SignUp => texts.sign_up(),
+                    Purpose::ChangeEmail => texts.change_email(),
+                    Purpose::SignIn => texts.sign_in(),
+                    Purpose::Other(_) => texts.other(),
+                };
+                let then = if *opens_app {
+                    texts.then_app_opens()
+                } else {
+                    texts.then_return()
+                };
+                (texts.ask_title(), vec![ask, texts.only_if_asked(), then])
+            }
             Self::Done { .. } => (texts.done_title(), vec![texts.done()]),
             Self::Wrong => (texts.wrong_title(), vec![texts.wrong()]),
             Self::Expired => (texts.expired_title(), vec![texts.expired()]),
@@ -103,5 +118,43 @@ impl Page {
             html: html.render()?,
             style,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::brand::{Color, Contact};
+
+    #[test]
+    fn it_asks_for_what_the_link_is() {
+        let brand = Brand {
+            name: "Example".to_owned(),
+            color: Color::default(),
+            support: Contact::new(String::new()),
+        };
+        for (locale, purpose, question) in [
+            (Locale::En, "sign-up", "Sign up for"),
+            (Locale::En, "change-email", "Change the email address of your"),
+            (Locale::En, "sign-in", "Sign in to"),
+            (Locale::En, "delete-account", "Verify k"),
+            (Locale::Ko, "sign-up", "가입하시겠습니까?"),
+            (Locale::Ko, "change-email", "주소로 변경하시겠습니까?"),
+            (Locale::Ko, "sign-in", "로그인하시겠습니까?"),
+            (Locale::Ko, "delete-account", "인증하시겠습니까?"),
+            (Locale::Ja, "sign-up", "会員登録しますか？"),
+            (Locale::Ja, "change-email", "に変更しますか？"),
+            (Locale::Ja, "sign-in", "ログインしますか？"),
+            (Locale::Ja, "delete-account", "認証しますか？"),
+        ] {
+            let page = Page::Ask {
+                address: "k•••@example.com".to_owned(),
+                purpose: Purpose::parse(purpose).expect("a word"),
+                link: "abc".to_owned(),
+                opens_app: false,
+            };
+            let html = page.write(locale, &brand).expect("a page").html;
+            assert!(html.contains(question), "{html}");
+        }
     }
 }

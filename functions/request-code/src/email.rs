@@ -22,7 +22,7 @@ impl RequestCode {
             return Ok(MailedBy::Nobody);
         }
         let sent = match self.compose(request, email) {
-            Ok(mail) => self.mailer.send(&request.recipient, &mail).await,
+            Ok(mail) => self.mailer.send(&request.challenge.recipient, &mail).await,
             Err(error) => Err(MailError::Unbuilt(error.to_string())),
         };
         let error = match sent {
@@ -49,6 +49,7 @@ impl RequestCode {
     fn compose(&self, request: &CodeRequest, email: &Email<'_>) -> Result<Mail, lambda_runtime::Error> {
         let content = Content {
             code: &email.code,
+            purpose: &request.challenge.purpose,
             expires_in: email.ends_at - email.now,
             link: self.link(request, email)?,
         };
@@ -62,8 +63,7 @@ impl RequestCode {
             return Ok(None);
         };
         let link = Link {
-            recipient: request.recipient.clone(),
-            challenge_id: email.challenge.id(),
+            challenge: request.challenge.clone(),
             code: email.code.clone(),
             expires_at: email.ends_at,
             locale: Some(request.locale),

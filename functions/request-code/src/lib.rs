@@ -22,13 +22,12 @@ use verification::http::request::{self, JsonBody};
 use verification::http::response::{self, Mailed, MailedBy, Success};
 use verification::keys::Keys;
 use verification::locale::Locale;
-use verification::rules::challenge_id::{ChallengeId, ChallengeRef};
+use verification::rules::challenge_id::{ChallengeId, ChallengeName, ChallengeRef};
 use verification::rules::code::Code;
 use verification::rules::limits::Refusal;
 use verification::rules::mail_id::MailId;
 use verification::rules::mailbox::Mailbox;
 use verification::rules::next_step::{Chooser, NextStep};
-use verification::rules::recipient::Recipient;
 use verification::rules::source::Source;
 use verification::rules::test_recipient::TestRecipients;
 
@@ -47,13 +46,12 @@ pub struct RequestCode {
 
 /// A request for a code.
 struct CodeRequest {
-    recipient: Recipient,
+    /// Its id is drawn if the caller gave none.
+    challenge: ChallengeName,
+    /// Whether the caller gave its id.
+    is_named: bool,
     source: Source,
     locale: Locale,
-    /// The challenge's id, drawn if the caller named none.
-    challenge_id: ChallengeId,
-    /// Whether the caller named it.
-    is_named: bool,
     /// The id of its email, if it sends one.
     mail: MailId,
     /// The domain of the API that it came to.
@@ -127,13 +125,16 @@ impl RequestCode {
         Ok(CodeRequest {
             is_named: named.is_some(),
             mail: MailId::draw(generator).map_err(no_random_id)?,
-            challenge_id: named.map_or_else(|| ChallengeId::draw(generator).map_err(no_random_id), Ok)?,
             locale: Locale::choose(asked, request::accept_language(request), fallback),
             domain: request::domain(request).map(ToOwned::to_owned),
             source: request::source(request)
                 .ok_or_else(|| Problem::internal("the event names no source IP address"))?,
             test_code: test_recipients.and_then(|test| test.code(&recipient, now)).cloned(),
-            recipient,
+            challenge: ChallengeName {
+                recipient,
+                id: named.map_or_else(|| ChallengeId::draw(generator).map_err(no_random_id), Ok)?,
+                purpose: body.purpose()?,
+            },
         })
     }
 
@@ -142,23 +143,27 @@ impl RequestCode {
         let key_ring = self.secret.key_ring(now).await;
         let keys = key_ring.active(now);
         let chooser = Chooser {
-            active: request.challenge(keys),
+            active: request.under(keys),
             mail: request.mail,
             now,
             rules: self.config.code_rules(),
             limits: self.config.limits,
         };
-        let mut account = Account::new(keys, &Mailbox::of(&request.recipient), request.source, &chooser);
+        let mut account = Account::new(
+            keys,
+            &Mailbox::of(&request.challenge.recipient),
+            request.source,
+            &chooser,
+        );
         let mut step = chooser.choose(chooser.active, None);
         // During a rotation the challenge may be alive under the other keys, which come second.
         if let Some(other) = key_ring.accepted(now).nth(1).filter(|_| request.is_named) {
-            let other = request.challenge(other);
+            let other = request.under(other);
             step = chooser.choose(other, self.table.find(other).await.map_err(Problem::internal)?);
         }
         let mailed = |expires_in, resend_in, by| {
-            let challenge_id = request.challenge_id;
             Success::Mailed(Mailed {
-                challenge_id,
+                challenge_id: request.challenge.id,
                 expires_in: self.config.code_lifetime.min(expires_in),
                 resend_in,
                 by,
@@ -186,8 +191,8 @@ impl RequestCode {
 
 impl CodeRequest {
     /// The challenge that it is about, under these keys.
-    fn challenge<'a>(&'a self, keys: &'a Keys) -> ChallengeRef<'a> {
-        ChallengeRef::new(keys, &self.recipient, self.challenge_id).with_test_code(self.test_code.as_ref())
+    fn under<'a>(&'a self, keys: &'a Keys) -> ChallengeRef<'a> {
+        ChallengeRef::new(keys, &self.challenge).with_test_code(self.test_code.as_ref())
     }
 }
 

@@ -10,7 +10,7 @@ use verification::http::problem::Problem;
 use verification::http::request;
 use verification::http::response::Success;
 use verification::keys::key_ring::KeyRing;
-use verification::rules::challenge_id::{ChallengeId, ChallengeRef};
+use verification::rules::challenge_id::{ChallengeName, ChallengeRef};
 use verification::rules::code::Code;
 use verification::rules::condition::Condition;
 use verification::rules::guess::{self, Verdict};
@@ -24,8 +24,7 @@ const MAX_GIVE_BACK: Duration = Duration::from_secs(1);
 
 /// A code, typed or from a link.
 pub(crate) struct Attempt {
-    pub(crate) recipient: Recipient,
-    pub(crate) challenge_id: ChallengeId,
+    pub(crate) challenge: ChallengeName,
     pub(crate) code: Code,
     /// Whether it came by the link of the email. Then it is no guess.
     pub(crate) by_link: bool,
@@ -53,13 +52,9 @@ impl VerifyCode {
         let issuer = issuer.ok_or_else(|| Problem::internal("the event names no domain"))?;
         let key_ring = self.secret.key_ring(now).await;
         let judged = self.submit(&key_ring, &attempt, now).await.map_err(Problem::internal)?;
-        let is_test = self.test_code(&attempt.recipient, now).is_some();
-
-        let Attempt {
-            recipient,
-            challenge_id,
-            ..
-        } = attempt;
+        let is_test = self.test_code(&attempt.challenge.recipient, now).is_some();
+        let challenge = attempt.challenge;
+        let challenge_id = challenge.id;
         let right = match judged {
             Ok(right) => right,
             Err(Verdict::Wrong { guesses_left }) => {
@@ -77,8 +72,7 @@ impl VerifyCode {
             }
         };
         let redemption = Redemption {
-            recipient: &recipient,
-            challenge_id,
+            challenge: &challenge,
             proof_id: right.proof_id,
             verified_at: right.verified_at,
             is_test,
@@ -87,8 +81,7 @@ impl VerifyCode {
         let proof = Proof::sign(key, &self.config.proof, &issuer, &redemption).map_err(Problem::internal)?;
         self.give_back(right.paid_by).await;
         Ok(Success::Verified {
-            recipient,
-            challenge_id,
+            challenge,
             token: proof.token,
             // The link may have been used by a clock that is ahead.
             expires_in: self.config.proof.lifetime.min(proof.expires_at - now),
@@ -110,8 +103,8 @@ impl VerifyCode {
     ) -> Result<Result<Right, Verdict>, TableError> {
         let max_guesses = self.config.shared.max_guesses;
         for keys in key_ring.accepted(now) {
-            let challenge = ChallengeRef::new(keys, &attempt.recipient, attempt.challenge_id)
-                .with_test_code(self.test_code(&attempt.recipient, now));
+            let challenge = ChallengeRef::new(keys, &attempt.challenge)
+                .with_test_code(self.test_code(&attempt.challenge.recipient, now));
             let digest = challenge.digest(&attempt.code);
             let written = if attempt.by_link {
                 self.table.use_link(challenge, &digest, max_guesses, now).await?

@@ -15,6 +15,7 @@ use verification::config::VerifyCodeConfig;
 use verification::http::problem::Problem;
 use verification::http::request::{self, JsonBody};
 use verification::http::response::{self, Success};
+use verification::rules::challenge_id::ChallengeName;
 use verification::rules::link::PAGE_PATH;
 use verification::rules::test_recipient::TestRecipients;
 
@@ -78,8 +79,11 @@ impl VerifyCode {
         let attempt = match body.link()?.filter(|_| self.has_links()) {
             Some(sealed) => self.attempt_by_link(sealed, now).await?,
             None => Attempt {
-                recipient: body.email()?,
-                challenge_id: body.required_challenge_id()?,
+                challenge: ChallengeName {
+                    recipient: body.email()?,
+                    id: body.required_challenge_id()?,
+                    purpose: body.purpose()?,
+                },
                 code: body.code(self.config.shared.code_digits)?,
                 by_link: false,
             },

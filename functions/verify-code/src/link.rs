@@ -56,7 +56,8 @@ impl VerifyCode {
             Page::Expired
         } else {
             Page::Ask {
-                address: link.recipient.masked(),
+                address: link.challenge.recipient.masked(),
+                purpose: link.challenge.purpose.clone(),
                 link: sealed,
                 opens_app: self.config.app_return_url.is_some(),
             }
@@ -68,7 +69,7 @@ impl VerifyCode {
     async fn press(&self, link: Link, preferred: Locale, request: &Request, now: UtcDateTime) -> Response<Body> {
         let (locale, address, is_expired) = (
             link.locale.unwrap_or(preferred),
-            link.recipient.masked(),
+            link.challenge.recipient.masked(),
             link.is_expired(now),
         );
         let outcome = self.verify(link.into(), request, now).await;
@@ -103,8 +104,7 @@ impl VerifyCode {
 impl From<Link> for Attempt {
     fn from(link: Link) -> Self {
         Self {
-            recipient: link.recipient,
-            challenge_id: link.challenge_id,
+            challenge: link.challenge,
             code: link.code,
             by_link: true,
         }

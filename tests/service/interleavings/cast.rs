@@ -19,6 +19,8 @@ pub(super) enum Role {
     Ask,
     /// The app asks once more, from another network.
     Elsewhere,
+    /// The app asks for a code to sign in, with its id.
+    ToSignIn,
     /// The app's network asks with another id, as a second sign-up would.
     Another,
     /// Somebody else behind the app's network asks for their own mailbox.
@@ -29,6 +31,8 @@ pub(super) enum Role {
     Right,
     /// Somebody types a wrong code for the app's id.
     Wrong,
+    /// Somebody types the code of the app's newest email to sign in.
+    Misused,
     /// The person taps the link in the app's newest email.
     Link,
 }
@@ -70,24 +74,26 @@ pub(super) struct Scene {
 }
 
 impl Role {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Ask,
         Self::Elsewhere,
+        Self::ToSignIn,
         Self::Another,
         Self::Neighbour,
         Self::Stranger,
         Self::Right,
         Self::Wrong,
+        Self::Misused,
         Self::Link,
     ];
 
     pub(super) fn asks(self) -> bool {
-        !matches!(self, Self::Right | Self::Wrong | Self::Link)
+        !matches!(self, Self::Right | Self::Wrong | Self::Misused | Self::Link)
     }
 
     /// Whether it needs an email of the app's.
     pub(super) fn reads_mail(self) -> bool {
-        matches!(self, Self::Right | Self::Link)
+        matches!(self, Self::Right | Self::Misused | Self::Link)
     }
 
     pub(super) fn email(self) -> &'static str {
@@ -113,6 +119,19 @@ impl Role {
             Self::Neighbour => "c1a7e0b2-3d4f-4a5b-8c6d-7e8f90a1b2c3",
             _ => OWN_ID,
         }
+    }
+
+    /// What the proof is for.
+    pub(super) fn purpose(self) -> &'static str {
+        match self {
+            Self::ToSignIn | Self::Misused => "sign-in",
+            _ => "sign-up",
+        }
+    }
+
+    /// Whether it is about the challenge that [`Role::Ask`] opens.
+    pub(super) fn is_about_the_apps(self) -> bool {
+        self.id() == OWN_ID && self.purpose() == "sign-up"
     }
 }
 

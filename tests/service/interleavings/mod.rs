@@ -9,7 +9,7 @@
 //! * [`stage`]: the service in which the worlds are played.
 //! * [`lot`]: where calls wait for their turn, and what is noted of them.
 //! * [`actor`]: one of the cast, and what became of their request.
-//! * [`purpose`]: what a call is for; [`outcome`]: what can become of it.
+//! * [`aim`]: what a call is for; [`outcome`]: what can become of it.
 //! * [`play`]: one world, from its first step to its last.
 //! * [`model`]: what each write should do.
 //! * [`promises`]: what must hold after each world.
@@ -19,6 +19,7 @@
 //! variable set, `make interleavings` replays it alone. With `STORIES=1` every world tells its story.
 
 mod actor;
+mod aim;
 mod cast;
 mod choices;
 mod lot;
@@ -26,7 +27,6 @@ mod model;
 mod outcome;
 mod play;
 mod promises;
-mod purpose;
 mod seeded;
 mod stage;
 

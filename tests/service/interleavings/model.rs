@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use verification::rules::limits::Limits;
 
+use super::aim::Aim;
 use super::cast::Scene;
 use super::lot::Event;
-use super::purpose::Purpose;
 use crate::harness::world::call::Call;
 
 // The numbers of the rules, in seconds. The code has its own.
@@ -196,31 +196,31 @@ impl Model {
 
     /// Makes a call. Returns whether its conditions hold.
     fn make(&mut self, call: &Call, is_late: bool) -> bool {
-        let (number, purpose) = (call.request, Purpose::of(call));
+        let (number, aim) = (call.request, Aim::of(call));
         self.request(number).calls += usize::from(!is_late);
         if let Some(parts) = call.body["TransactItems"].as_array() {
             let token = call.body["ClientRequestToken"].as_str().expect("a token");
             let parts: Vec<_> = parts.iter().map(|part| Write(&part["Update"])).collect();
             // The same transaction again is made once.
             let holds = self.done.contains(token)
-                || if purpose == Purpose::Undo {
+                || if aim == Aim::Undo {
                     self.undo(number, &parts)
                 } else {
-                    self.charge(number, token, purpose, &parts, is_late)
+                    self.charge(number, token, aim, &parts, is_late)
                 };
             if holds {
                 self.done.insert(token.to_owned());
-                if purpose != Purpose::Undo && !is_late {
+                if aim != Aim::Undo && !is_late {
                     self.request(number).charge = Some(Charge::Done);
                 }
             }
             return holds;
         }
         let write = Write(&call.body);
-        match purpose {
-            Purpose::GiveBack => return self.give_back(number, write),
-            Purpose::Guess => return self.guess(number, write, is_late),
-            Purpose::Link => return self.link(number, write, is_late),
+        match aim {
+            Aim::GiveBack => return self.give_back(number, write),
+            Aim::Guess => return self.guess(number, write, is_late),
+            Aim::Link => return self.link(number, write, is_late),
             // A late look is of no use to anybody.
             _ if is_late => return false,
             _ => {}
@@ -236,11 +236,11 @@ impl Model {
         self.requests.entry(number).or_default()
     }
 
-    fn charge(&mut self, number: usize, token: &str, made: Purpose, parts: &[Write], is_late: bool) -> bool {
+    fn charge(&mut self, number: usize, token: &str, made: Aim, parts: &[Write], is_late: bool) -> bool {
         let (challenge, mailbox, source) = (parts[0], parts[1], parts[2]);
         let (pk, now) = (challenge.pk(), challenge.number(":now"));
         let mail = challenge.text(":mail").expect("an email").to_owned();
-        let is_first = made != Purpose::Resend;
+        let is_first = made != Aim::Resend;
         if !self.transactions.contains_key(token) {
             let seen = self.request(number).seen.clone();
             self.request(number).mail = Some(mail.clone());
@@ -255,8 +255,8 @@ impl Model {
         let seen = self.transactions[token].clone().map(|(_, seen)| seen);
         let old = self.challenges.get(pk);
         let is_as_seen = match old {
-            None => made == Purpose::Create,
-            Some(_) if made == Purpose::Create => false,
+            None => made == Aim::Create,
+            Some(_) if made == Aim::Create => false,
             Some(old) => {
                 let is_same = old.mails.last().map(String::as_str) == challenge.text(":seen");
                 let takes_a_guess = old.code.is_some() && !old.is_used() && old.guesses.len() < self.max_guesses;
@@ -319,17 +319,17 @@ impl Model {
     }
 
     /// The email that a request sends next that has seen this, and writes to the item `pk`. None if it sends none.
-    fn next(&self, seen: Option<&(String, Challenge)>, pk: &str, now: i64) -> Option<Purpose> {
+    fn next(&self, seen: Option<&(String, Challenge)>, pk: &str, now: i64) -> Option<Aim> {
         let Some((seen_pk, seen)) = seen else {
-            return Some(Purpose::Create);
+            return Some(Aim::Create);
         };
         let is_open = seen.is_open(self.max_guesses, now);
         match seen.sent_at {
             Some(sent_at) if is_open && sent_at > now - PAUSE + SLACK => None,
-            _ if is_open && seen.ends_at - now > LAST_MINUTE => Some(Purpose::Resend),
+            _ if is_open && seen.ends_at - now > LAST_MINUTE => Some(Aim::Resend),
             // What another key has named is opened anew under the active one.
-            _ if seen_pk != pk => Some(Purpose::Create),
-            _ => Some(Purpose::Reopen),
+            _ if seen_pk != pk => Some(Aim::Create),
+            _ => Some(Aim::Reopen),
         }
     }
 

@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::actor::{Actor, Email, Ses};
+use super::aim::Aim;
 use super::cast::{Circumstance, Role, Scene};
 use super::choices::Choices;
 use super::lot::Lot;
 use super::outcome::{Outcome, outcomes};
 use super::promises;
-use super::purpose::Purpose;
 use super::stage::Stage;
 use crate::harness::contract;
-use crate::harness::event::{event, guess, with_source};
+use crate::harness::event::{event, with_source};
 use crate::harness::log;
 use crate::harness::service::Service;
 use crate::harness::ses::SentMail;
@@ -305,7 +305,7 @@ impl Play {
 
     /// The app's emails that arrived.
     fn mails(&self) -> Vec<SentMail> {
-        let of_app = self.actors.iter().filter(|actor| actor.role.id() == Role::Ask.id());
+        let of_app = self.actors.iter().filter(|actor| actor.role.is_about_the_apps());
         let arrived = of_app.filter_map(Actor::email).filter(|email| email.arrived());
         let codes: Vec<_> = arrived.map(|email| &email.code).collect();
         let all = self.service.ses.mails().into_iter();
@@ -390,7 +390,7 @@ impl Play {
     /// Who makes a call, and what it is for.
     fn name(&self, call: &Call) -> String {
         let role = self.actors[self.started[call.request - 1]].role;
-        format!("{role:?} {}", Purpose::of(call))
+        format!("{role:?} {}", Aim::of(call))
     }
 
     fn start(&mut self, index: usize) {
@@ -400,9 +400,9 @@ impl Play {
         let actor = &mut self.actors[index];
         let (role, skew) = (actor.role, actor.skew);
         let event = match role {
-            Role::Right => {
+            Role::Right | Role::Misused => {
                 actor.typed = newest.map(|mail| mail.code());
-                guess(role.email(), role.id(), actor.typed.as_deref().expect("a mail"))
+                guess(role, actor.typed.as_deref().expect("a mail"))
             }
             Role::Link => {
                 let mail = newest.expect("a mail");
@@ -412,10 +412,10 @@ impl Play {
             Role::Wrong => {
                 let wrong = format!("{index:06}");
                 actor.typed = Some(wrong.clone());
-                guess(role.email(), role.id(), &wrong)
+                guess(role, &wrong)
             }
             _ => {
-                let body = json!({ "email": role.email(), "challenge_id": role.id() });
+                let body = json!({ "email": role.email(), "challenge_id": role.id(), "purpose": role.purpose() });
                 with_source(role.source(), event("/request-code", body.to_string().as_bytes()))
             }
         };
@@ -430,4 +430,11 @@ impl Play {
         self.story
             .push(format!("{role:?} starts, by a clock that is {skew} s fast"));
     }
+}
+
+/// An event that submits a code for a role's challenge.
+fn guess(role: Role, code: &str) -> Value {
+    let (email, id, purpose) = (role.email(), role.id(), role.purpose());
+    let body = json!({ "email": email, "challenge_id": id, "purpose": purpose, "code": code });
+    event("/verify-code", body.to_string().as_bytes())
 }

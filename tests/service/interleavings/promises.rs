@@ -177,8 +177,8 @@ fn check_proofs(play: &Play, broken: &mut Vec<String>) {
     for actor in play.actors.iter().filter(|actor| actor.status() == Some(200)) {
         let code = actor.typed.as_deref().unwrap_or_default();
         let claims = actor.response.as_ref().expect("a response").token().claims();
-        if actor.role == Role::Wrong {
-            broken.push(format!("the wrong code {code} buys a proof"));
+        if [Role::Wrong, Role::Misused].contains(&actor.role) || claims["purpose"] != "sign-up" {
+            broken.push(format!("{:?} buys a proof with {code}: {claims}", actor.role));
         }
         // A repeat in its minute gets the same proof.
         proofs.entry(code).or_default().insert(claims.to_string());
@@ -293,7 +293,7 @@ async fn check_newest_code(play: &Play, model: &Model, broken: &mut Vec<String>)
     for challenge in challenges {
         let senders = challenge.mails.iter().filter_map(|mail| model.request_of(mail));
         let senders: Vec<_> = senders.map(|number| &play.actors[play.started[number - 1]]).collect();
-        if senders.iter().all(|sender| sender.role.id() != Role::Ask.id()) {
+        if !senders.iter().any(|sender| sender.role.is_about_the_apps()) {
             continue;
         }
         let emails = senders.iter().rev().filter_map(|sender| sender.email());

@@ -8,12 +8,12 @@
 subject = { $code } is your { $sender } code
 # The subject without the code.
 title = Your { $sender } code
-# The inbox shows this behind the subject, after the code.
-preview = is your verification code. It works for { $minutes ->
-    [one] { $minutes } minute
-   *[other] { $minutes } minutes
-}.
-purpose = Enter this code in the app to verify your email address:
+# What the code is for: one of these. The inbox shows it behind the subject, after the code.
+sign-up = Enter this code in the app to sign up with this email address.
+change-email = Enter this code in the app to change the email address of your account to this one.
+sign-in = Enter this code in the app to sign in with this email address.
+other = Enter this code in the app to verify your email address.
+# The inbox may show this as well, behind what the code is for.
 validity = It works for { $minutes ->
     [one] { $minutes } minute
    *[other] { $minutes } minutes

@@ -4,7 +4,12 @@
 # $sender   the app's name
 
 ask-title = Verify your email address
-ask = Verify { $address } for { $sender }? Press the button only if you asked for this.
+# What the link is for: one of these.
+sign-up = Sign up for { $sender } with { $address }?
+change-email = Change the email address of your { $sender } account to { $address }?
+sign-in = Sign in to { $sender } with { $address }?
+other = Verify { $address } for { $sender }?
+only-if-asked = Press the button only if you asked for this.
 # What happens then: the first where the page leads back to the app, the second where it does not.
 then-app-opens = The app then opens on this device. If you use the app on another device, do not press the button: enter the code there instead.
 then-return = Then return to the app.

@@ -1,6 +1,10 @@
 ask-title = 이메일 주소 인증
-ask = { $sender }에서 { $address } 주소의 인증을 직접 요청하셨다면 아래 버튼을 눌러 주세요.
-then-app-opens = 인증이 끝나면 이 기기에서 앱이 다시 열립니다. 앱이 다른 기기에 있다면 버튼을 누르지 말고 앱에 인증번호를 입력해 주세요.
+sign-up = { $address } 주소로 { $sender }에 가입하시겠습니까?
+change-email = { $sender } 계정의 이메일 주소를 { $address } 주소로 변경하시겠습니까?
+sign-in = { $address } 주소로 { $sender }에 로그인하시겠습니까?
+other = { $sender }에서 { $address } 주소를 인증하시겠습니까?
+only-if-asked = 직접 요청하셨을 때만 아래 버튼을 눌러 주세요.
+then-app-opens = 인증이 끝나면 이 기기에서 앱이 다시 열립니다. 다른 기기에서 앱을 쓰고 있다면 버튼을 누르지 말고 앱에 인증번호를 입력해 주세요.
 then-return = 인증이 끝나면 앱으로 돌아가 주세요.
 button = 이메일 인증하기
 unasked = 인증을 요청하지 않으셨다면 버튼을 누르지 말고 이 페이지를 닫아 주세요. 버튼을 누르지 않으면 이메일 주소는 인증되지 않습니다.

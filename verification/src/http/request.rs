@@ -10,6 +10,7 @@ use super::problem::Problem;
 use crate::rules::challenge_id::ChallengeId;
 use crate::rules::code::Code;
 use crate::rules::link;
+use crate::rules::purpose::Purpose;
 use crate::rules::recipient::Recipient;
 use crate::rules::source::Source;
 
@@ -70,6 +71,14 @@ impl JsonBody {
     /// `link`, if there is one: the parameter of a link in an email.
     pub fn link(&self) -> Result<Option<&str>, Problem> {
         self.optional(link::PARAMETER)
+    }
+
+    /// `purpose`, by default a sign-up.
+    pub fn purpose(&self) -> Result<Purpose, Problem> {
+        let purpose = self.optional("purpose")?.map(Purpose::parse).transpose();
+        let purpose =
+            purpose.map_err(|_| Problem::malformed("purpose must be 1 to 32 characters a to z, 0 to 9 and -"))?;
+        Ok(purpose.unwrap_or_default())
     }
 
     /// `locale`, if there is one.

@@ -8,8 +8,7 @@ use time::Duration;
 use super::problem::Problem;
 use super::request;
 use crate::keys::key_ring::{KEY_SET_MAX_AGE, KeySet};
-use crate::rules::challenge_id::ChallengeId;
-use crate::rules::recipient::Recipient;
+use crate::rules::challenge_id::{ChallengeId, ChallengeName};
 
 /// What a request achieved.
 #[derive(Debug)]
@@ -18,10 +17,8 @@ pub enum Success {
     Mailed(Mailed),
     /// A code was right.
     Verified {
-        /// The proven address.
-        recipient: Recipient,
-        /// The challenge.
-        challenge_id: ChallengeId,
+        /// The challenge, with the proven address.
+        challenge: ChallengeName,
         /// The proof.
         token: String,
         /// How long the proof still lives.
@@ -72,11 +69,9 @@ pub fn log(outcome: &Result<Success, Problem>, request: &Request) {
             MailedBy::EarlierRequest => tracing::info!(outcome = "already-mailed", %challenge_id),
             MailedBy::Nobody => tracing::info!(outcome = "test-code", %challenge_id),
         },
-        Ok(Success::Verified {
-            challenge_id, is_test, ..
-        }) => {
+        Ok(Success::Verified { challenge, is_test, .. }) => {
             let outcome = if *is_test { "test-verified" } else { "verified" };
-            tracing::info!(outcome, %challenge_id);
+            tracing::info!(outcome, challenge_id = %challenge.id);
         }
         // No event.
         Ok(Success::KeySet(_)) => {}
@@ -98,13 +93,13 @@ impl Success {
         match self {
             Self::Mailed(mailed) => mailed.respond(),
             Self::Verified {
-                recipient,
+                challenge,
                 token,
                 expires_in,
                 ..
             } => {
                 let body = json!({
-                    "email": recipient.as_str(),
+                    "email": challenge.recipient.as_str(),
                     "token": token,
                     "token_type": "JWT",
                     "expires_in": expires_in.whole_seconds(),

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::keys::{Keys, Mac, MacKey};
 use crate::rules::code::Code;
 use crate::rules::mail_id::{MailId, random_uuid};
+use crate::rules::purpose::Purpose;
 use crate::rules::recipient::Recipient;
 
 /// The id of a challenge: a UUID (RFC 9562), made by the service or by the app.
@@ -45,9 +46,20 @@ impl fmt::Display for ChallengeId {
     }
 }
 
-/// A challenge by its full name: its id, its recipient, and the keys that it was opened under.
+/// A challenge as its caller names it. With another address or purpose the same id names another challenge.
+#[derive(Clone, Debug)]
+pub struct ChallengeName {
+    /// Whose address it proves.
+    pub recipient: Recipient,
+    /// Its id.
+    pub id: ChallengeId,
+    /// What its proof is for.
+    pub purpose: Purpose,
+}
+
+/// A challenge by its name, and the keys that it was opened under.
 ///
-/// During a rotation of the secret two sets of keys are in use, and an id means nothing under the wrong one. So they travel
+/// During a rotation of the secret two sets of keys are in use, and a name means nothing under the wrong one. So they travel
 /// together, and everything that depends on them is derived here.
 ///
 /// A test recipient's challenge never equals an ordinary one, even with the same id and address, and each fixed code makes
@@ -55,18 +67,16 @@ impl fmt::Display for ChallengeId {
 #[derive(Clone, Copy)]
 pub struct ChallengeRef<'a> {
     keys: &'a Keys,
-    recipient: &'a Recipient,
-    id: ChallengeId,
+    name: &'a ChallengeName,
     test_code: Option<&'a Code>,
 }
 
 impl<'a> ChallengeRef<'a> {
-    /// The challenge `id` of `recipient` under `keys`.
-    pub const fn new(keys: &'a Keys, recipient: &'a Recipient, id: ChallengeId) -> Self {
+    /// The challenge of this name under `keys`.
+    pub const fn new(keys: &'a Keys, name: &'a ChallengeName) -> Self {
         Self {
             keys,
-            recipient,
-            id,
+            name,
             test_code: None,
         }
     }
@@ -74,11 +84,6 @@ impl<'a> ChallengeRef<'a> {
     /// The same challenge, with the fixed code if its recipient is a test recipient.
     pub const fn with_test_code(self, test_code: Option<&'a Code>) -> Self {
         Self { test_code, ..self }
-    }
-
-    /// The id alone.
-    pub const fn id(self) -> ChallengeId {
-        self.id
     }
 
     /// The keys that it was opened under.
@@ -91,12 +96,12 @@ impl<'a> ChallengeRef<'a> {
         std::ptr::eq(self.keys, other.keys)
     }
 
-    /// The name of the challenge's item. The recipient is part of it, so the same id with another address is another item.
+    /// The name of the challenge's item.
     pub(crate) fn item_name(self) -> String {
         self.mac(&self.keys.item_name, &[]).to_string()
     }
 
-    /// The code of a generation: an HMAC of recipient, challenge and generation, cut to `digits` without bias (the keyed part
+    /// The code of a generation: an HMAC of the challenge's name and the generation, cut to `digits` without bias (the keyed part
     /// of HOTP, RFC 4226). So it can be mailed again, although the table does not hold it. A test recipient has its fixed
     /// code instead.
     pub fn code(self, generation: MailId, digits: u8) -> Code {
@@ -125,7 +130,8 @@ impl<'a> ChallengeRef<'a> {
 
     /// Authenticates the challenge's name and more fields.
     fn mac(self, key: &MacKey, more: &[&[u8]]) -> Mac {
-        let mut fields: Vec<&[u8]> = vec![self.recipient.as_bytes(), self.id.0.as_bytes()];
+        let ChallengeName { recipient, id, purpose } = self.name;
+        let mut fields = vec![recipient.as_bytes(), id.0.as_bytes(), purpose.as_str().as_bytes()];
         fields.extend(more);
         if let Some(code) = self.test_code {
             fields.extend([b"test", code.as_str().as_bytes()]);
@@ -165,12 +171,16 @@ mod tests {
         Keys::derive(&[secret; MIN_SECRET_BYTES]).expect("a secret of the right length")
     }
 
-    fn recipient(address: &str) -> Recipient {
-        Recipient::parse(address).expect("a plain address")
+    fn name(address: &str, purpose: Purpose) -> ChallengeName {
+        ChallengeName {
+            recipient: Recipient::parse(address).expect("a plain address"),
+            id: ChallengeId::parse("7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e").expect("a UUID"),
+            purpose,
+        }
     }
 
-    fn id() -> ChallengeId {
-        ChallengeId::parse("7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e").expect("a UUID")
+    fn kim() -> ChallengeName {
+        name("kim@example.com", Purpose::SignUp)
     }
 
     fn mail(number: u8) -> MailId {
@@ -202,23 +212,26 @@ mod tests {
     }
 
     #[test]
-    fn the_same_challenge_of_another_address_is_another_item() {
-        let keys = keys(1);
-        let (kim, lee) = (recipient("kim@example.com"), recipient("lee@example.com"));
-        let (one, other) = (
-            ChallengeRef::new(&keys, &kim, id()),
-            ChallengeRef::new(&keys, &lee, id()),
-        );
-        assert_ne!(one.item_name(), other.item_name());
+    fn the_same_id_with_another_address_or_purpose_is_another_challenge() {
+        let (keys, kim) = (keys(1), kim());
+        let one = ChallengeRef::new(&keys, &kim);
+        for other in [
+            name("lee@example.com", Purpose::SignUp),
+            name("kim@example.com", Purpose::SignIn),
+            name("kim@example.com", Purpose::Other("sign".to_owned())),
+        ] {
+            let other = ChallengeRef::new(&keys, &other);
+            assert_ne!(one.item_name(), other.item_name());
+            assert_ne!(one.digest(&code("123456")), other.digest(&code("123456")));
+            assert_ne!(one.code_word(mail(1), 0), other.code_word(mail(1), 0));
+            assert_ne!(one.proof_id(mail(1)), other.proof_id(mail(1)));
+        }
     }
 
     #[test]
     fn names_and_digests_depend_on_the_secret() {
-        let (first, second, kim) = (keys(1), keys(2), recipient("kim@example.com"));
-        let (one, other) = (
-            ChallengeRef::new(&first, &kim, id()),
-            ChallengeRef::new(&second, &kim, id()),
-        );
+        let (first, second, kim) = (keys(1), keys(2), kim());
+        let (one, other) = (ChallengeRef::new(&first, &kim), ChallengeRef::new(&second, &kim));
         assert_ne!(one.item_name(), other.item_name());
         assert_ne!(one.digest(&code("123456")), other.digest(&code("123456")));
         assert_ne!(one.code_word(mail(1), 0), other.code_word(mail(1), 0));
@@ -226,8 +239,8 @@ mod tests {
 
     #[test]
     fn each_generation_has_a_code_and_a_proof_of_its_own() {
-        let (keys, kim) = (keys(1), recipient("kim@example.com"));
-        let challenge = ChallengeRef::new(&keys, &kim, id());
+        let (keys, kim) = (keys(1), kim());
+        let challenge = ChallengeRef::new(&keys, &kim);
         assert_eq!(challenge.code(mail(1), 6), challenge.code(mail(1), 6));
         assert_ne!(challenge.code(mail(1), 6), challenge.code(mail(2), 6));
         assert_eq!(challenge.proof_id(mail(1)), challenge.proof_id(mail(1)));
@@ -236,8 +249,8 @@ mod tests {
 
     #[test]
     fn a_test_recipients_code_is_the_same_in_each_generation_and_its_proof_is_not() {
-        let (keys, kim, fixed) = (keys(1), recipient("kim@example.com"), code("424242"));
-        let challenge = ChallengeRef::new(&keys, &kim, id()).with_test_code(Some(&fixed));
+        let (keys, kim, fixed) = (keys(1), kim(), code("424242"));
+        let challenge = ChallengeRef::new(&keys, &kim).with_test_code(Some(&fixed));
         assert_eq!(challenge.code(mail(1), 6), fixed);
         assert_eq!(challenge.code(mail(2), 6), fixed);
         assert_ne!(challenge.proof_id(mail(1)), challenge.proof_id(mail(2)));
@@ -252,13 +265,13 @@ mod tests {
     /// Pins what is derived. A change here breaks the codes that are live when it is deployed.
     #[test]
     fn what_is_derived_stays_as_it_is() {
-        let (keys, kim) = (keys(1), recipient("kim@example.com"));
-        let challenge = ChallengeRef::new(&keys, &kim, id());
-        assert_eq!(challenge.item_name(), "wipI678N7MG-Ok9L9bVQsuNpAI623oYqSwaZJJOOVkw");
+        let (keys, kim) = (keys(1), kim());
+        let challenge = ChallengeRef::new(&keys, &kim);
+        assert_eq!(challenge.item_name(), "X-Gu4tCwNZg7eV_2smjKSgWGchJ6DvkuKf5PvK6FFxQ");
         assert_eq!(
             challenge.digest(&code("123456")).as_str(),
-            "XbhplUU-suU4GC6iRs4ayo7GUXl6FLN7MvQzteu0_44"
+            "cBQbIYeKGTIGKweneKrcqPTUkfRf0PxY8TG1L_-0xTo"
         );
-        assert_eq!(challenge.code_word(mail(1), 0), 3_878_724_414_810_064_590);
+        assert_eq!(challenge.code_word(mail(1), 0), 6_495_789_689_563_359_968);
     }
 }

@@ -107,8 +107,9 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::keys::{Keys, MIN_SECRET_BYTES};
-    use crate::rules::challenge_id::{ChallengeId, ChallengeRef};
+    use crate::rules::challenge_id::{ChallengeId, ChallengeName, ChallengeRef};
     use crate::rules::mail_id::MailId;
+    use crate::rules::purpose::Purpose;
     use crate::rules::recipient::Recipient;
 
     /// The rules that the template gives by default.
@@ -122,10 +123,13 @@ pub(crate) mod tests {
         LazyLock::new(|| Keys::derive(&[1; MIN_SECRET_BYTES]).expect("a secret of the right length"));
 
     fn derive(generation: u128, digits: u8) -> String {
-        let recipient = Recipient::parse("kim@example.com").expect("a plain address");
-        let id = ChallengeId::parse("7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e").expect("a UUID");
+        let name = ChallengeName {
+            recipient: Recipient::parse("kim@example.com").expect("a plain address"),
+            id: ChallengeId::parse("7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e").expect("a UUID"),
+            purpose: Purpose::SignUp,
+        };
         let generation = MailId::parse(&format!("{generation:032x}")).expect("an id");
-        ChallengeRef::new(&KEYS, &recipient, id).code(generation, digits).0
+        ChallengeRef::new(&KEYS, &name).code(generation, digits).0
     }
 
     #[test]

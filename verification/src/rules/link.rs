@@ -9,9 +9,10 @@ use crate::keys::Keys;
 use crate::keys::seal_key::NotSealed;
 use crate::locale::Locale;
 use crate::rules::api_url::ApiUrl;
-use crate::rules::challenge_id::ChallengeId;
+use crate::rules::challenge_id::{ChallengeId, ChallengeName};
 use crate::rules::code::Code;
 use crate::rules::mail_id::MailId;
+use crate::rules::purpose::Purpose;
 use crate::rules::recipient::Recipient;
 
 /// The path of the page behind the link, below the URL of the API.
@@ -32,10 +33,8 @@ pub enum LinkTarget {
 
 /// What a link carries.
 pub struct Link {
-    /// Whose address it verifies.
-    pub recipient: Recipient,
     /// The challenge.
-    pub challenge_id: ChallengeId,
+    pub challenge: ChallengeName,
     /// Its code.
     pub code: Code,
     /// When the code expires.
@@ -44,9 +43,16 @@ pub struct Link {
     pub locale: Option<Locale>,
 }
 
-/// The plaintext of the parameter: a JSON array of address, challenge id, code, expiry (epoch seconds), language tag.
+/// The plaintext of the parameter: a JSON array of address, challenge id, purpose, code, expiry (epoch seconds), language tag.
 #[derive(Serialize, Deserialize)]
-struct Plaintext<'a>(Cow<'a, str>, Cow<'a, str>, Cow<'a, str>, i64, Cow<'a, str>);
+struct Plaintext<'a>(
+    Cow<'a, str>,
+    Cow<'a, str>,
+    Cow<'a, str>,
+    Cow<'a, str>,
+    i64,
+    Cow<'a, str>,
+);
 
 /// A link could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -80,8 +86,9 @@ impl Link {
     /// The link's parameter, in the email `mail`. No other email has that id, so the nonce is derived from it.
     pub fn seal(&self, keys: &Keys, mail: MailId) -> Result<String, LinkError> {
         let plaintext = Plaintext(
-            self.recipient.as_str().into(),
-            self.challenge_id.to_string().into(),
+            self.challenge.recipient.as_str().into(),
+            self.challenge.id.to_string().into(),
+            self.challenge.purpose.as_str().into(),
             self.code.as_str().into(),
             self.expires_at.unix_timestamp(),
             self.locale.map_or("", Locale::tag).into(),
@@ -94,10 +101,13 @@ impl Link {
     /// Opens a parameter. None unless it was sealed under these keys, and nobody changed it.
     pub fn open(keys: &Keys, sealed: &str) -> Option<Self> {
         let plaintext = keys.link.open(sealed)?;
-        let Plaintext(recipient, challenge_id, code, expires_at, tag) = serde_json::from_slice(&plaintext).ok()?;
+        let Plaintext(recipient, id, purpose, code, expires_at, tag) = serde_json::from_slice(&plaintext).ok()?;
         Some(Self {
-            recipient: Recipient::parse(&recipient).ok()?,
-            challenge_id: ChallengeId::parse(&challenge_id).ok()?,
+            challenge: ChallengeName {
+                recipient: Recipient::parse(&recipient).ok()?,
+                id: ChallengeId::parse(&id).ok()?,
+                purpose: Purpose::parse(&purpose).ok()?,
+            },
             // As many digits as it was made with, whatever is configured now.
             code: Code::parse(&code, u8::try_from(code.len()).ok()?).ok()?,
             expires_at: UtcDateTime::from_unix_timestamp(expires_at).ok()?,

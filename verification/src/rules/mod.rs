@@ -7,6 +7,7 @@
 //! * [`source`]: the caller's IP address, as far as a limit needs it.
 //! * [`code`]: the digits that are mailed, and the digits that a person types.
 //! * [`mail_id`]: the id of an email.
+//! * [`purpose`]: what a proof is for.
 //! * [`challenge_id`]: what names a challenge, and all that is derived from its name.
 //! * [`challenge`]: one attempt to prove one address, and until when its code can be mailed again.
 //! * [`limits`]: how many emails there may be, and when the next one may follow.
@@ -30,6 +31,7 @@ pub mod mail_id;
 pub mod mailbox;
 pub mod next_step;
 pub mod proof;
+pub mod purpose;
 pub mod recipient;
 pub mod source;
 pub mod test_recipient;

@@ -128,20 +128,24 @@ mod tests {
     use super::*;
     use crate::keys::{Keys, MIN_SECRET_BYTES};
     use crate::rules::challenge::tests::challenge;
-    use crate::rules::challenge_id::ChallengeId;
+    use crate::rules::challenge_id::{ChallengeId, ChallengeName};
     use crate::rules::code::tests::RULES;
     use crate::rules::limits::tests::LIMITS;
+    use crate::rules::purpose::Purpose;
     use crate::rules::recipient::Recipient;
 
     const OPENED_AT: UtcDateTime = UtcDateTime::UNIX_EPOCH;
 
     static KEYS: LazyLock<Keys> =
         LazyLock::new(|| Keys::derive(&[1; MIN_SECRET_BYTES]).expect("a secret of the right length"));
-    static KIM: LazyLock<Recipient> = LazyLock::new(|| Recipient::parse("kim@example.com").expect("a plain address"));
+    static KIM: LazyLock<ChallengeName> = LazyLock::new(|| ChallengeName {
+        recipient: Recipient::parse("kim@example.com").expect("a plain address"),
+        id: ChallengeId::parse("7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e").expect("a UUID"),
+        purpose: Purpose::SignUp,
+    });
 
     fn reference() -> ChallengeRef<'static> {
-        let id = ChallengeId::parse("7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e").expect("a UUID");
-        ChallengeRef::new(&KEYS, &KIM, id)
+        ChallengeRef::new(&KEYS, &KIM)
     }
 
     /// The challenge, opened and mailed at [`OPENED_AT`].

@@ -4,8 +4,7 @@ use serde::Serialize;
 use time::{Duration, UtcDateTime};
 
 use crate::keys::proof_key::{ProofKey, SigningError};
-use crate::rules::challenge_id::ChallengeId;
-use crate::rules::recipient::Recipient;
+use crate::rules::challenge_id::ChallengeName;
 use crate::rules::test_recipient::TEST_AUDIENCE;
 
 /// For whom proofs are, and for how long.
@@ -19,10 +18,8 @@ pub struct ProofRules {
 
 /// A code that was right: whose, for which challenge, and when.
 pub struct Redemption<'a> {
-    /// The proven address.
-    pub recipient: &'a Recipient,
     /// The challenge that it answered.
-    pub challenge_id: ChallengeId,
+    pub challenge: &'a ChallengeName,
     /// `jti`: the id of the proof.
     pub proof_id: String,
     /// When it did. A repeat has the time of the first.
@@ -40,7 +37,7 @@ pub struct Proof {
 }
 
 /// The claims of a proof, in the order in which they are written. `email` and `email_verified` are those of an ID token
-/// (OIDC Core 1.0, 5.1), `challenge_id` is the service's own, the others are those of RFC 7519, 4.1. Times are epoch seconds.
+/// (OIDC Core 1.0, 5.1), `challenge_id` and `purpose` are the service's own, the others are those of RFC 7519, 4.1. Times are epoch seconds.
 #[derive(Serialize)]
 struct Claims<'a> {
     iss: &'a str,
@@ -49,6 +46,7 @@ struct Claims<'a> {
     email: &'a str,
     email_verified: bool,
     challenge_id: String,
+    purpose: &'a str,
     jti: &'a str,
     iat: i64,
     exp: i64,
@@ -65,7 +63,8 @@ impl Proof {
         issuer: &str,
         redemption: &Redemption,
     ) -> Result<Self, SigningError> {
-        let address = redemption.recipient.as_str();
+        let challenge = redemption.challenge;
+        let address = challenge.recipient.as_str();
         let mut audience = rules.audience.clone();
         if redemption.is_test {
             audience.push_str(TEST_AUDIENCE);
@@ -77,7 +76,8 @@ impl Proof {
             sub: address,
             email: address,
             email_verified: true,
-            challenge_id: redemption.challenge_id.to_string(),
+            challenge_id: challenge.id.to_string(),
+            purpose: challenge.purpose.as_str(),
             jti: &redemption.proof_id,
             iat: redemption.verified_at.unix_timestamp(),
             exp: expires_at.unix_timestamp(),
@@ -92,6 +92,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::rules::challenge_id::ChallengeId;
+    use crate::rules::purpose::Purpose;
+    use crate::rules::recipient::Recipient;
 
     const NOW: i64 = 1_800_000_000;
     const ISSUER: &str = "https://verify.example.com";
@@ -113,8 +116,11 @@ mod tests {
 
     fn sign(key: &ProofKey, verified_at: i64) -> Proof {
         let redemption = Redemption {
-            recipient: &Recipient::parse("kim@example.com").expect("a plain address"),
-            challenge_id: ChallengeId::parse("7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e").expect("a UUID"),
+            challenge: &ChallengeName {
+                recipient: Recipient::parse("kim@example.com").expect("a plain address"),
+                id: ChallengeId::parse("7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e").expect("a UUID"),
+                purpose: Purpose::ChangeEmail,
+            },
             proof_id: "an id".to_owned(),
             verified_at: at(verified_at),
             is_test: false,
@@ -138,6 +144,7 @@ mod tests {
             "email": "kim@example.com",
             "email_verified": true,
             "challenge_id": "7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e",
+            "purpose": "change-email",
             "jti": "an id",
             "iat": NOW,
             "exp": NOW + 600,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::harness::world::call::{Aws, Call};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(super) enum Aim {
     /// Charges an email, for a new challenge, once more, or for one that is opened anew.
     Create,
     Resend,
@@ -22,7 +22,7 @@ pub(super) enum Purpose {
     Mail,
 }
 
-impl Purpose {
+impl Aim {
     pub(super) fn of(call: &Call) -> Self {
         if call.service == Aws::Ses {
             return Self::Mail;
@@ -52,7 +52,7 @@ impl Purpose {
     }
 }
 
-impl fmt::Display for Purpose {
+impl fmt::Display for Aim {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Create => "charges the first email",
