@@ -33,7 +33,7 @@ pub struct Content<'a> {
     pub link: Option<String>,
 }
 
-/// The subject, in the first line, and the plain-text part.
+/// The plain-text part.
 #[derive(Template)]
 #[template(path = "mail.txt")]
 struct Text<'a> {
@@ -77,8 +77,6 @@ impl Mail {
             brand,
             link,
         };
-        let text = text.render()?;
-        let (subject, text) = text.split_once('\n').unwrap_or((&text, &text));
         let language = LanguageTexts { locale };
         let html = Html {
             texts,
@@ -89,8 +87,8 @@ impl Mail {
         };
         Ok(Self {
             locale,
-            subject: subject.trim_end().to_owned(),
-            text: text.trim_start().to_owned(),
+            subject: texts.subject(),
+            text: text.render()?,
             html: html.render()?,
         })
     }

@@ -17,9 +17,10 @@ use verification::aws::secret::Secret;
 use verification::aws::table::email::{Account, Charge};
 use verification::aws::table::{Table, TableError};
 use verification::config::RequestCodeConfig;
+use verification::http::outcome;
 use verification::http::problem::Problem;
 use verification::http::request::{self, JsonBody};
-use verification::http::response::{self, Mailed, MailedBy, Success};
+use verification::http::response::{Mailed, MailedBy, Success};
 use verification::keys::Keys;
 use verification::locale::Locale;
 use verification::rules::challenge_id::{ChallengeId, ChallengeName, ChallengeRef};
@@ -108,7 +109,7 @@ impl RequestCode {
             let code_request = self.read(request, now, generator)?;
             self.request_code(&code_request, now).await
         };
-        response::respond(outcome.await, request)
+        outcome::respond(outcome.await, request)
     }
 
     fn read(

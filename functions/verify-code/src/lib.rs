@@ -12,9 +12,10 @@ use verification::aws::client;
 use verification::aws::secret::Secret;
 use verification::aws::table::Table;
 use verification::config::VerifyCodeConfig;
+use verification::http::outcome;
 use verification::http::problem::Problem;
 use verification::http::request::{self, JsonBody};
-use verification::http::response::{self, Success};
+use verification::http::response::Success;
 use verification::rules::challenge_id::ChallengeName;
 use verification::rules::link::PAGE_PATH;
 use verification::rules::test_recipient::TestRecipients;
@@ -61,7 +62,7 @@ impl VerifyCode {
             path if path.ends_with(PAGE_PATH) => return self.page(request, now).await,
             _ => self.verify_code(request, now).await,
         };
-        response::respond(outcome, request)
+        outcome::respond(outcome, request)
     }
 
     /// `GET /.well-known/jwks.json`: the public keys of proofs.

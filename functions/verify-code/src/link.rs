@@ -8,7 +8,7 @@ use lambda_http::{Body, Request, Response};
 use time::UtcDateTime;
 use verification::http::problem::Problem;
 use verification::http::response::Success;
-use verification::http::{html, request, response};
+use verification::http::{html, outcome, request};
 use verification::locale::Locale;
 use verification::page::Page;
 use verification::rules::link::Link;
@@ -40,7 +40,7 @@ impl VerifyCode {
         let sealed = match *request.method() {
             Method::GET => request::link_in_query(request),
             Method::POST => request::link_in_form(request),
-            _ => return response::respond(Err(Problem::MethodNotAllowed { allowed: "GET, POST" }), request),
+            _ => return outcome::respond(Err(Problem::MethodNotAllowed { allowed: "GET, POST" }), request),
         };
         let sealed = sealed.unwrap_or_default();
         match self.open(&sealed, now).await {
@@ -73,7 +73,7 @@ impl VerifyCode {
             link.is_expired(now),
         );
         let outcome = self.verify(link.into(), request, now).await;
-        response::log(&outcome, request);
+        outcome::log(&outcome, request);
         let page = match (outcome, &self.config.app_return_url) {
             (Ok(Success::Verified { token, .. }), Some(url)) => return html::to_app(url, &token),
             (Ok(_), _) => Page::Done { address },

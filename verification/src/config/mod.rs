@@ -17,11 +17,15 @@ use crate::brand::{Brand, Color, Contact};
 use crate::locale::Locale;
 use crate::rules::api_url::ApiUrl;
 use crate::rules::code::CodeRules;
+use crate::rules::guess::REPEATABLE_FOR;
 use crate::rules::limits::Limits;
 use crate::rules::link::LinkTarget;
 use crate::rules::proof::ProofRules;
 use crate::rules::recipient::Recipient;
 use crate::rules::test_recipient::TestSettings;
+
+/// The shortest lifetime of a proof. A repeat of the right code gets none that has ended.
+const MIN_PROOF_MINUTES: i64 = REPEATABLE_FOR.whole_minutes() + 1;
 
 /// The configuration of request-code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,7 +144,7 @@ impl VerifyCodeConfig {
                         && !text.contains(|typed: char| typed.is_whitespace() || typed.is_control());
                     usable.then_some(text)
                 }),
-                lifetime: Duration::minutes(environment.number("PROOF_LIFETIME_MINUTES", 2..=60)),
+                lifetime: Duration::minutes(environment.number("PROOF_LIFETIME_MINUTES", MIN_PROOF_MINUTES..=60)),
             },
             has_links: environment.switch("VERIFICATION_LINK"),
             app_return_url: environment.optional(

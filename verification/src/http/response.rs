@@ -1,12 +1,10 @@
-//! Every successful response, and the end of every request.
+//! Every successful response.
 
 use lambda_http::http::{HeaderValue, StatusCode, header};
-use lambda_http::{Body, Request, Response};
+use lambda_http::{Body, Response};
 use serde_json::{Value, json};
 use time::Duration;
 
-use super::problem::Problem;
-use super::request;
 use crate::keys::key_ring::{KEY_SET_MAX_AGE, KeySet};
 use crate::rules::challenge_id::{ChallengeId, ChallengeName};
 
@@ -59,37 +57,26 @@ pub enum MailedBy {
     Nobody,
 }
 
-/// Logs the outcome of a request.
-pub fn log(outcome: &Result<Success, Problem>, request: &Request) {
-    match outcome {
-        Ok(Success::Mailed(Mailed { challenge_id, by, .. })) => match by {
-            MailedBy::ThisRequest { locale, message_id } => {
-                tracing::info!(outcome = "mailed", %challenge_id, locale, message_id);
-            }
-            MailedBy::EarlierRequest => tracing::info!(outcome = "already-mailed", %challenge_id),
-            MailedBy::Nobody => tracing::info!(outcome = "test-code", %challenge_id),
-        },
-        Ok(Success::Verified { challenge, is_test, .. }) => {
-            let outcome = if *is_test { "test-verified" } else { "verified" };
-            tracing::info!(outcome, challenge_id = %challenge.id);
-        }
-        // No event.
-        Ok(Success::KeySet(_)) => {}
-        Err(problem) => problem.log(request::id(request)),
-    }
-}
-
-/// Ends a request: logs its outcome and turns it into a response.
-pub fn respond(outcome: Result<Success, Problem>, request: &Request) -> Response<Body> {
-    log(&outcome, request);
-    match outcome {
-        Ok(success) => success.respond(),
-        Err(problem) => problem.respond(request::id(request)),
-    }
-}
-
 impl Success {
-    fn respond(self) -> Response<Body> {
+    /// Logs it. (Reading the keys is no event.)
+    pub(super) fn log(&self) {
+        match self {
+            Self::Mailed(Mailed { challenge_id, by, .. }) => match by {
+                MailedBy::ThisRequest { locale, message_id } => {
+                    tracing::info!(outcome = "mailed", %challenge_id, locale, message_id);
+                }
+                MailedBy::EarlierRequest => tracing::info!(outcome = "already-mailed", %challenge_id),
+                MailedBy::Nobody => tracing::info!(outcome = "test-code", %challenge_id),
+            },
+            Self::Verified { challenge, is_test, .. } => {
+                let outcome = if *is_test { "test-verified" } else { "verified" };
+                tracing::info!(outcome, challenge_id = %challenge.id);
+            }
+            Self::KeySet(_) => {}
+        }
+    }
+
+    pub(super) fn respond(self) -> Response<Body> {
         match self {
             Self::Mailed(mailed) => mailed.respond(),
             Self::Verified {
