@@ -146,7 +146,7 @@ def check_default_issuer(ids, api, inbox):
 
 def run_rotate(*arguments):
     """Runs the command of `make rotate`, and returns its exit status."""
-    command = [sys.executable, "-m", "local.rotate", *arguments]
+    command = [sys.executable, "-m", "operate.rotate", *arguments]
     return subprocess.run(command, cwd=ROOT, env=SERVICE.environment() | {"STACK": STACK}).returncode
 
 

@@ -1,4 +1,4 @@
-"""local/rotate.py against stubs of AWS's clients. `make e2e` rotates a real secret of the local AWS with it."""
+"""operate/rotate.py against stubs of AWS's clients. `make e2e` rotates a real secret of the local AWS with it."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from local import rotate
+from operate import rotate
 
 NOW = datetime(2027, 3, 31, 12, 0, tzinfo=UTC)
 ARN = "arn:aws:secretsmanager:ap-northeast-2:123456789012:secret:example-AbCdEf"

@@ -1,4 +1,4 @@
-"""local/check_sender.py against a DNS server of its own: a good zone passes, and each fault is found and said in words.
+"""operate/check_sender.py against a DNS server of its own: a good zone passes, and each fault is named in words.
 
 They need no service and no network.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from local import check_sender
+from operate import check_sender
 from tests.sender.dns_server import GARBAGE, REFUSED, SERVFAIL, SILENCE, DnsServer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -474,7 +474,7 @@ def test_a_domain_may_be_korean(check):
 
 def test_it_runs_as_a_program():
     with DnsServer(GOOD).run() as address:
-        command = [sys.executable, "-m", "local.check_sender", "DOMAIN=example.com", f"RESOLVER={address}"]
+        command = [sys.executable, "-m", "operate.check_sender", "DOMAIN=example.com", f"RESOLVER={address}"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={"MAIL_FROM": BOUNCE})
     assert (done.returncode, done.stderr) == (0, "")
     assert f"ok  SPF: {BOUNCE}" in done.stdout

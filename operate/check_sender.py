@@ -20,8 +20,8 @@ import secrets
 import sys
 from dataclasses import dataclass
 
-from local.sender_dns import Dns, Unanswered
-from local.sender_settings import NAME, Misuse, Settings, is_below, parents, show
+from operate.sender_dns import Dns, Unanswered
+from operate.sender_settings import NAME, Misuse, Settings, is_below, parents, show
 
 START = "v=DMARC1; p=none"
 SPF = "v=spf1 include:amazonses.com ~all"

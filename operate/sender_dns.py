@@ -5,7 +5,7 @@ import dns.name
 import dns.rcode
 import dns.resolver
 
-from local.sender_settings import Misuse
+from operate.sender_settings import Misuse
 
 
 class Unanswered(Exception):

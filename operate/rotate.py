@@ -17,11 +17,13 @@ from datetime import UTC, datetime, timedelta
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.service import Failure
-
 # As verification/src/keys/key_ring.rs has them.
 ACTIVE_AFTER = timedelta(minutes=15)
 ROTATION_LASTS = timedelta(hours=2)
+
+
+class Failure(Exception):
+    """Why the secret was not rotated, for the person who asked."""
 
 
 def clock(time):
