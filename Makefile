@@ -1,4 +1,4 @@
-.PHONY: help run test fuzz interleavings simulate mutants check-sender test-sender rotate test-rotate lint smoke arm64 e2e contract clients api-page browser screenshots setup setup-browser setup-kotlin
+.PHONY: help run test fuzz interleavings simulate mutants check-sender test-sender rotate test-rotate lint smoke arm64 e2e contract clients pages browser screenshots setup setup-browser setup-kotlin
 
 help:
 	@echo "make run          run the service on this machine, with a local AWS and an inbox"
@@ -14,8 +14,8 @@ help:
 	@echo "make test-rotate  test that, against stand-ins of AWS"
 	@echo "make smoke        run the service and use it once, from the request to the proof"
 	@echo "make contract     hold openapi.yaml against the service, with generated requests and a generated client"
-	@echo "make api-page     write docs/api.md from openapi.yaml"
-	@echo "make clients      compile the Kotlin client of docs/mobile.md and run it, and compare the TypeScript one"
+	@echo "make pages        write docs/api.md from openapi.yaml, and docs/parameters.md from template.yaml"
+	@echo "make clients      compile the Kotlin client in examples/clients, and run it"
 	@echo "make browser      use the sample app and the link of an email in a real browser, and check every page"
 	@echo "make screenshots  draw every mail and page into docs/images, in each language and width"
 	@echo "make arm64        build with SAM for arm64, and look at the binaries"
@@ -47,12 +47,12 @@ lint: setup
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --document-private-items
-	.venv/bin/ruff check local tests
-	.venv/bin/ruff format --check local tests
+	.venv/bin/ruff check local operate tests examples
+	.venv/bin/ruff format --check local operate tests examples
 	cargo build --locked --bins
 	.venv/bin/python -m local.lint_template
 	PATH="$$PWD/.venv/bin:$$PATH" .venv/npm/node_modules/.bin/redocly lint --max-problems 50 openapi.yaml
-	.venv/bin/python -m local.api_page --check
+	.venv/bin/python -m local.pages --check
 	.venv/bin/python -m local.lint_links
 	.venv/npm/node_modules/.bin/tsc --project examples/sign-up
 
@@ -63,13 +63,13 @@ arm64: setup
 	@.venv/bin/python -m local.arm64
 
 check-sender: setup
-	@.venv/bin/python -m local.check_sender
+	@.venv/bin/python -m operate.check_sender
 
 test-sender: setup
 	@.venv/bin/pytest -q -p no:cacheprovider tests/sender
 
 rotate: setup
-	@.venv/bin/python -m local.rotate
+	@.venv/bin/python -m operate.rotate
 
 test-rotate: setup
 	@.venv/bin/pytest -q -p no:cacheprovider tests/rotate
@@ -83,8 +83,8 @@ contract: setup
 clients: setup-kotlin
 	@.venv/bin/python -m local.clients
 
-api-page: setup
-	@.venv/bin/python -m local.api_page
+pages: setup
+	@.venv/bin/python -m local.pages
 
 browser: setup-browser
 	@.venv/bin/python -m local.browser

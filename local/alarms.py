@@ -3,10 +3,11 @@
 import json
 import re
 
+from local import operator_pages
 from local.lint_links import anchors
 from local.service import ROOT
 
-RUNBOOKS = [ROOT / "docs" / "operations.md", ROOT / "docs" / "operations.ko.md"]
+RUNBOOKS = [ROOT / "docs" / "runbook.md", ROOT / "docs" / "runbook.ko.md"]
 # What AWS emits by itself, with its dimensions, by the page of docs.aws.amazon.com that says so.
 DOCUMENTED = {
     "apigateway/latest/developerguide/http-api-metrics.html": [
@@ -94,3 +95,4 @@ def faults(resources):
         if alarm.get("AlarmActions") != [{"Ref": "AlarmTopic"}]:
             yield f"{name} tells nobody"
     yield from (f"no alarm watches {metric}" for metric in sorted(emitted - watched))
+    yield from operator_pages.faults(set(alarms(resources)))

@@ -1,15 +1,12 @@
-"""Writes docs/api.md, the readable page of openapi.yaml. With `--check`, says whether it is up to date."""
-
-import sys
+"""docs/api.md, the readable page of openapi.yaml. `local.pages` writes it."""
 
 import yaml
 
 from local.service import ROOT
 
-PAGE = ROOT / "docs" / "api.md"
 HEAD = """# The API
 
-*Made from [openapi.yaml](../openapi.yaml) by `make api-page`. The tests hold the document against the functions.*
+*Made from [openapi.yaml](../openapi.yaml) by `make pages`. The tests hold the document against the functions.*
 
 {description}
 """
@@ -94,16 +91,3 @@ def page():
                     parts.append(f"The response:\n\n{members(document, answer)}\n")
             parts.append(f"{answers(document, operation['responses'])}\n")
     return "\n".join(parts)
-
-
-def main():
-    if sys.argv[1:] != ["--check"]:
-        PAGE.write_text(page())
-    elif not PAGE.exists() or PAGE.read_text() != page():
-        print("docs/api.md is not what openapi.yaml says: run `make api-page`", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
