@@ -93,12 +93,12 @@ fn office() -> Scene {
 
 fn short_scenes() -> Vec<Scene> {
     vec![
-        against_one("1 source against 1 address", 1, false),
-        against_one("1 source against 1 address, with tags", 1, true),
-        against_one("4 sources against 1 address", 4, false),
-        against_one("4 sources against 1 address, with tags", 4, true),
+        against_one("1 IP address against 1 mailbox", 1, false),
+        against_one("1 IP address against 1 mailbox, with tags", 1, true),
+        against_one("4 IP addresses against 1 mailbox", 4, false),
+        against_one("4 IP addresses against 1 mailbox, with tags", 4, true),
         // One less than it takes.
-        against_one("9 sources against 1 address", 9, false),
+        against_one("9 IP addresses against 1 mailbox", 9, false),
         office(),
     ]
 }
@@ -106,14 +106,14 @@ fn short_scenes() -> Vec<Scene> {
 fn all_scenes() -> Vec<Scene> {
     let mut scenes = short_scenes();
     scenes.extend([
-        against_one("10 sources against 1 address", 10, false),
-        against_one("10 sources against 1 address, with tags", 10, true),
-        against_one("30 sources against 1 address", 30, false),
-        against_one("30 sources against 1 address, with tags", 30, true),
-        against_one("1,000 sources against 1 address", 1_000, false),
-        against_one("1,000 sources against 1 address, with tags", 1_000, true),
+        against_one("10 IP addresses against 1 mailbox", 10, false),
+        against_one("10 IP addresses against 1 mailbox, with tags", 10, true),
+        against_one("30 IP addresses against 1 mailbox", 30, false),
+        against_one("30 IP addresses against 1 mailbox, with tags", 30, true),
+        against_one("1,000 IP addresses against 1 mailbox", 1_000, false),
+        against_one("1,000 IP addresses against 1 mailbox, with tags", 1_000, true),
         Scene {
-            name: "1 source against 10,000 addresses, and 50 people",
+            name: "1 IP address against 10,000 mailboxes, and 50 people",
             strangers: 1,
             targets: Targets::Others(10_000),
             requests: 10_000,
@@ -121,7 +121,7 @@ fn all_scenes() -> Vec<Scene> {
             ..QUIET
         },
         Scene {
-            name: "100 sources against the addresses of 200 people",
+            name: "100 IP addresses against the mailboxes of 200 people",
             strangers: 100,
             targets: Targets::People { tagged: false },
             requests: 60,
