@@ -1,7 +1,6 @@
-"""Uses the service that `make run` starts as a person would: requests a code, reads the email, sends the code back.
+"""Uses the service that `make run` starts, by the curl lines that it prints.
 
-The curl lines are those that `make run` prints. Afterwards the table and the log are searched for what must not be
-in them, and what was started must be gone.
+Afterwards the table and the log are searched for what must not be in them, and what was started must be gone.
 """
 
 import json
@@ -12,14 +11,11 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.request
-from pathlib import Path
 
 from local.service import Ports, Service
-from tests.api.backends import Backend
 from tests.api.client import Inbox
 
 # Ports of its own, so that it runs beside `make run`.
@@ -75,12 +71,6 @@ def curl(line):
     return status, head.lower(), json.loads(body)
 
 
-def only_mail():
-    """The one email to the address."""
-    (mail,) = Inbox(SERVICE.inbox).mails(ADDRESS)
-    return mail
-
-
 def table():
     client = SERVICE.client("dynamodb")
     (name,) = client.list_tables()["TableNames"]
@@ -101,43 +91,22 @@ def problem(response):
 def use(run):
     expect("the sample app is there", b"email-form" in urllib.request.urlopen(SERVICE.app, timeout=10).read(), True)
     request_line, verify_line = run.curl_line("request-code"), run.curl_line("verify-code")
-    status, head, asked = curl(request_line)
+    status, _, asked = curl(request_line)
     expect("a code can be asked for", (status, asked["expires_in"], asked["resend_in"]), (202, 600, 60))
-    expect("responses are not stored", "cache-control: no-store" in head, True)
-
-    mail = only_mail()
-    subject, text, html = mail["subject"], mail["plain"], mail["html"]
-    code = re.match(r"[0-9]{6}\b", subject).group()
-    expect("the subject is Korean, the code first", subject, f"{code} [예시 앱] 인증번호")
-    expect("so is the text", text.startswith(code) and "인증번호" in text, True)
-    expect("and the HTML", code in html and "인증번호" in html, True)
-
-    expect("a second request has to wait", problem(curl(request_line)), "429 too-many-requests")
-    resumed = request_line.replace('"locale"', f'"challenge_id": "{asked["challenge_id"]}", "locale"')
-    status, _, again = curl(resumed)
-    expect("a repeat is answered as the first", (status, again["challenge_id"]), (202, asked["challenge_id"]))
+    (mail,) = Inbox(SERVICE.inbox).mails(ADDRESS)
+    code = re.match(r"[0-9]{6}\b", mail["subject"]).group()
 
     def submit(code):
         return curl(verify_line.replace("CHALLENGE_ID", asked["challenge_id"]).replace("CODE", code))
 
-    wrong = "000000" if code != "000000" else "000001"
-    refused = submit(wrong)
-    expect("a wrong code is refused", (problem(refused), refused[2]["guesses_left"]), ("401 invalid-code", 4))
-    status, _, right = submit(f"{code[:3]} {code[3:]}")
+    refused = submit("000000" if code != "000000" else "000001")
+    expect("a wrong code is refused", problem(refused), "401 invalid-code")
+    status, _, right = submit(code)
     expect("the right one is accepted", (status, right["email"]), (200, ADDRESS))
-    status, _, again = submit(code)
-    expect("a repeat gets the same proof", (status, again["token"]), (200, right["token"]))
-    status, head, keys = curl(run.curl_line(".well-known/jwks.json"))
-    expect("the public keys may be kept", (status, "cache-control: public, max-age=300" in head), (200, True))
-    expect("one key is published", len(keys["keys"]), 1)
-    with tempfile.TemporaryDirectory() as folder:
-        backend = Backend("python", Path(folder))
-        checked = backend.check(right["token"], issuer=SERVICE.api, audience="email-verification")
-    expect("a backend accepts the proof", checked, [{"email": ADDRESS}])
-    expect("another code comes too late", problem(submit(wrong)), "401 code-expired")
+    status, _, keys = curl(run.curl_line(".well-known/jwks.json"))
+    expect("one key is published", (status, len(keys["keys"])), (200, 1))
     odd = submit(code + "' -H 'X-Forwarded-Proto: !!' -H 'X-Name: 한국' -d '{}")
     expect("odd headers are survived", problem(odd), "400 malformed-request")
-    expect("one mail was sent", only_mail()["subject"], subject)
 
     items, log = json.dumps(table()), run.text().partition("The functions' log follows")[2]
     kinds = sorted(item["pk"]["S"].partition("/")[0] for item in table())

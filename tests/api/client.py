@@ -53,8 +53,8 @@ class Api:
     def request_code(self, email, **members):
         return self.post("request-code", {"email": email} | members)
 
-    def verify_code(self, email, challenge_id, code):
-        return self.post("verify-code", {"email": email, "challenge_id": challenge_id, "code": code})
+    def verify_code(self, email, challenge_id, code, **members):
+        return self.post("verify-code", {"email": email, "challenge_id": challenge_id, "code": code} | members)
 
 
 class Inbox:

@@ -81,6 +81,14 @@ def test_one_id_resumes_what_is_live_and_opens_what_is_dead_anew(api, inbox, add
     assert api.verify_code(other, id, fresh).status == 200
 
 
+def test_a_code_for_one_purpose_is_none_for_another(api, inbox, address):
+    id = api.request_code(address, purpose="change-email").body["challenge_id"]
+    code = inbox.code(address)
+    for purpose in ({}, {"purpose": "sign-in"}):
+        assert api.verify_code(address, id, code, **purpose).problem() == "401 code-expired"
+    assert api.verify_code(address, id, code, purpose="change-email").status == 200
+
+
 def test_an_address_is_normalised(api, inbox, address):
     id = api.request_code(f" {address.upper()} ").body["challenge_id"]
     assert api.verify_code(address.title(), id, inbox.code(address)).body["email"] == address
