@@ -1,6 +1,6 @@
 // The state machine of docs/mobile.md. Nothing here knows the page or the network.
 
-import type { Problem, Requested, Verified } from "./client.ts";
+import type { Problem, Requested, Verified } from "../clients/typescript/client.ts";
 
 /** What is under way. It is stored before it is sent, so that an app that was killed meanwhile can repeat it. */
 export type Pending = "request-code" | "verify-code" | "sign-up";
@@ -20,7 +20,7 @@ export interface State {
   code: string;
   expiresAt: number;
   resendAt: number;
-  /** The proof, until the backend has taken it. */
+  /** The proof: until the backend has taken or refused it, or the person goes on to something else. */
   token: string;
   /** The claims of the proof, as the backend read them: the sample shows them to its developer. */
   claims: object | null;
@@ -77,9 +77,10 @@ export function after(state: State, event: Event, now: number): State {
     case "retry-tapped":
       return isIdle && state.step === "proof" ? { ...still, pending: "sign-up" } : state;
     case "another-address-tapped":
-      return { ...EMPTY, email: state.email, challengeId: state.challengeId };
+      // The next sign-up gets an id of its own.
+      return { ...EMPTY, email: state.email, challengeId: isOver(state) ? "" : state.challengeId };
     case "link-returned":
-      if (state.step === "done" || state.step === "exists") return state;
+      if (isOver(state)) return state;
       return event.challengeId === state.challengeId
         ? { ...answered, step: "proof", email: event.email, token: event.token, pending: "sign-up" }
         : { ...state, notice: { kind: "not-this-app" } };
@@ -96,9 +97,14 @@ export function after(state: State, event: Event, now: number): State {
   }
 }
 
+function isOver(state: State): boolean {
+  return state.step === "done" || state.step === "exists";
+}
+
 function afterBackend(state: State, status: number, claims: object | null): State {
   if (status === 201) return { ...EMPTY, email: state.email, step: "done", claims };
-  if (status === 409) return { ...EMPTY, email: state.email, step: "exists" };
+  // An app whose backend logs in by proof would send the proof there now. This one has no log-in.
+  if (status === 409) return { ...state, step: "exists" };
   if (status === 401) return { ...state, step: "code", code: "", token: "", expiresAt: 0, notice: { kind: "refused" } };
   return { ...state, notice: { kind: status === 400 ? "bug" : "unreachable" } };
 }

@@ -1,6 +1,6 @@
 // Sends what is pending, and says what came of it.
 
-import { EmailVerification, Problem } from "./client.ts";
+import { EmailVerification, Problem } from "../clients/typescript/client.ts";
 import type { Event, State } from "./flow.ts";
 
 export async function send(state: State, service: EmailVerification, locale: string): Promise<Event> {

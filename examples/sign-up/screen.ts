@@ -1,6 +1,6 @@
 // Draws the state, and turns taps into events.
 
-import { EmailVerification } from "./client.ts";
+import { EmailVerification } from "../clients/typescript/client.ts";
 import { after, EMPTY, type Event, type Notice, type State } from "./flow.ts";
 import { hint } from "./hint.ts";
 import { send } from "./requests.ts";

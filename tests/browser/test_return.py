@@ -25,7 +25,7 @@ def test_the_button_of_the_page_brings_the_proof_to_the_app(page, app, mailed):
     url, _, token = tab.url.partition("#token=")
     assert url == app.url
     proven = claims(token, issuer=mailed.api.url)
-    assert (proven["email"], proven["challenge_id"]) == (mailed.address, mailed.id)
+    assert (proven["email"], proven["challenge_id"], proven["purpose"]) == (mailed.address, mailed.id, "sign-up")
     path = urlsplit(app.url).path
     assert [request for request in app.requests if request[0] != "/favicon.ico"] == [(path, None)], (
         "neither the proof nor the link reaches the app's server"

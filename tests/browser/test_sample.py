@@ -342,7 +342,14 @@ def test_the_second_sign_up_with_an_address_is_told_so(app, context, app_url):
     app.mailed = 2
     app.type_code()
     app.expect("exists")
+    assert app.state()["token"] != "", "a backend that logs in by proof would take it"
     app.look("exists")
+    id = app.state()["challengeId"]
+    app.tap("another")
+    assert app.state()["token"] == ""
+    app.type_address(f"next-{app.address}")
+    app.expect("code")
+    assert app.state()["challengeId"] != id, "the next sign-up has an id of its own"
 
 
 def test_another_address_gets_a_code_of_its_own_under_the_same_id(app):

@@ -1,6 +1,7 @@
-// The main flow, by the Kotlin client of docs/mobile.md. `make clients` compiles and runs it.
+// The main flow, by the Kotlin client of examples/clients. `make clients` compiles and runs it.
 
 import java.net.URI
+import java.util.Base64
 import java.util.UUID
 import org.json.JSONObject
 
@@ -20,9 +21,16 @@ fun main(arguments: Array<String>) {
     val code = mailedCode(inbox, email)
     val wrong = problem { service.verifyCode(email, id, if (code == "000000") "000001" else "000000") }
     expect("a wrong code is refused", wrong.kind to wrong.guessesLeft, "invalid-code" to 4)
+    val signIn = EmailVerification(api, "sign-in")
+    expect("it is no code for another purpose", problem { signIn.verifyCode(email, id, code) }.kind, "code-expired")
     val verified = service.verifyCode(email, id, code)
-    expect("the right one gets a proof", verified.token.split(".").size, 3)
+    expect("the right one gets a proof for a sign-up", purpose(verified), "sign-up")
     expect("a repeat gets the same proof", service.verifyCode(email, id, code).token, verified.token)
+
+    val change = EmailVerification(api, "change-email")
+    val changed = "changed-$email"
+    change.requestCode(changed, id, "ko")
+    expect("a purpose is in its proof", purpose(change.verifyCode(changed, id, mailedCode(inbox, changed))), "change-email")
 
     expect("no address", problem { service.requestCode("kim@", id, "ko") }.kind, "invalid-email")
     expect("no UUID", problem { service.requestCode(email, "1", "ko") }.kind, "malformed-request")
@@ -41,6 +49,10 @@ fun problem(action: () -> Any): Problem =
     } catch (problem: Problem) {
         problem
     }
+
+/** What a proof is for. */
+fun purpose(verified: Verified): String =
+    JSONObject(String(Base64.getUrlDecoder().decode(verified.token.split(".")[1]))).getString("purpose")
 
 /** The code, from the subject of the email, once the inbox has it. */
 fun mailedCode(inbox: String, email: String): String {

@@ -1,3 +1,5 @@
+// The client for browsers and React Native. It needs nothing but `fetch`. The sample app in examples/sign-up uses it.
+
 /** A slow response takes up to 30 seconds: then API Gateway gives up. An app that gives up earlier misses it. */
 const TIMEOUT_MS = 35_000;
 const URN = "urn:email-verification:";
@@ -21,19 +23,22 @@ export class Problem extends Error {
 
 export class EmailVerification {
   private readonly api: string;
+  private readonly purpose: string;
 
-  constructor(api: string) {
+  /** `api` has no slash at its end. A code works only for the purpose for which it was requested. */
+  constructor(api: string, purpose = "sign-up") {
     this.api = api;
+    this.purpose = purpose;
   }
 
   /** Mails a code. `challengeId` is the UUID of the whole sign-up: store it before the first call. */
   requestCode(email: string, challengeId: string, locale: string): Promise<Requested> {
-    return this.post("/request-code", { email, challenge_id: challengeId, locale });
+    return this.post("/request-code", { email, challenge_id: challengeId, locale, purpose: this.purpose });
   }
 
   /** Sends the code back. Safe to repeat: the same request gets the same proof for 60 seconds. */
   verifyCode(email: string, challengeId: string, code: string): Promise<Verified> {
-    return this.post("/verify-code", { email, challenge_id: challengeId, code });
+    return this.post("/verify-code", { email, challenge_id: challengeId, code, purpose: this.purpose });
   }
 
   private async post<Result>(path: string, members: object): Promise<Result> {

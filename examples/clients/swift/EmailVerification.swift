@@ -1,0 +1,71 @@
+// The client for iOS 15 or later, in Swift 5.9 or later. It needs nothing but Foundation.
+//
+// `make clients` does not compile this file. It was compiled with Swift 6.0.3 on Linux, by hand, and run against the stub
+// tests/client/stub.py. The job in .github/workflows/clients.yml compiles it for iOS; that job has not run yet.
+//
+// A cancelled task ends as `unreachable` too. So call the client in the model, not in the view's `.task`, which cancels
+// the request when the view goes.
+
+import Foundation
+#if canImport(FoundationNetworking)
+import FoundationNetworking  // Only Linux has it.
+#endif
+
+struct Requested: Decodable { let expiresIn: Int, resendIn: Int }
+struct Verified: Decodable { let token: String, expiresIn: Int }
+
+/// `kind` is a problem type of the service, `unreachable` (no usable response) or `bug` (the app sent something wrong).
+struct Problem: Error {
+    let kind: String
+    var retryAfter = 0
+    var guessesLeft = 0
+}
+
+private struct Failure: Decodable { let type: String?, retryAfter: Int?, guessesLeft: Int? }
+
+struct EmailVerification {
+    /// Without a slash at its end.
+    let api: String
+    /// A code works only for the purpose for which it was requested.
+    var purpose = "sign-up"
+
+    /// Mails a code. `challengeId` is the UUID of the whole sign-up: store it before the first call.
+    func requestCode(email: String, challengeId: String, locale: String) async throws -> Requested {
+        try await post("/request-code", ["email": email, "challenge_id": challengeId, "locale": locale])
+    }
+
+    /// Sends the code back. Safe to repeat: the same request gets the same proof for 60 seconds.
+    func verifyCode(email: String, challengeId: String, code: String) async throws -> Verified {
+        try await post("/verify-code", ["email": email, "challenge_id": challengeId, "code": code])
+    }
+
+    private func post<Success: Decodable>(_ path: String, _ members: [String: String]) async throws -> Success {
+        guard let url = URL(string: api + path) else { throw Problem(kind: "bug") }
+        // A slow response takes up to 30 seconds: then API Gateway gives up.
+        var request = URLRequest(url: url, timeoutInterval: 35)
+        request.httpMethod = "POST"
+        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let body = members.merging(["purpose": purpose]) { given, _ in given }
+        let status: Int
+        let failure: Failure
+        do {
+            request.httpBody = try JSONEncoder().encode(body)
+            let (data, response) = try await URLSession.shared.data(for: request)
+            status = (response as? HTTPURLResponse)?.statusCode ?? 0
+            if status == 200 || status == 202 { return try decoder.decode(Success.self, from: data) }
+            failure = try decoder.decode(Failure.self, from: data)
+        } catch {
+            throw Problem(kind: "unreachable")  // A hotspot's login page is no JSON.
+        }
+        let urn = "urn:email-verification:"
+        if let type = failure.type, type.hasPrefix(urn) {
+            let kind = String(type.dropFirst(urn.count))
+            throw Problem(kind: kind, retryAfter: failure.retryAfter ?? 0, guessesLeft: failure.guessesLeft ?? 0)
+        }
+        // API Gateway's own responses have no type.
+        if status == 429 { throw Problem(kind: "too-many-requests", retryAfter: 1) }
+        throw Problem(kind: status >= 500 ? "unreachable" : "bug")
+    }
+}
