@@ -171,7 +171,7 @@ def rotate(ids, api, inbox):
     assert old_key in keys and len(keys) == 2, keys
     assert {header(proof["token"])["kid"] for proof in proofs} == {old_key["kid"]}
     print("ok  both keys are published; the old one signs until all know the new one")
-    for name in ("python", "node"):
+    for name in ("python", "node", "go"):
         with tempfile.TemporaryDirectory() as folder:
             tokens = [proof["token"] for proof in proofs]
             checked = Backend(name, Path(folder)).check(*tokens, issuer=api.url, audience=AUDIENCE)

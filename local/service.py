@@ -222,7 +222,8 @@ class Service:
 
     def start_app(self):
         """Serves the sample sign-up of examples/sign-up, with its backend."""
-        link_packages(SAMPLE)
+        # For the sample, and for what it imports of the Express backend.
+        link_packages(SAMPLE.parent)
         self._start(
             "app",
             [TOOLS / "node", SAMPLE / "server.mjs"],

@@ -1,8 +1,10 @@
-"""The backends of docs/backend.md, made of its files as they stand there."""
+"""The backends of examples/backends, each in a copy of its folder."""
 
+import contextlib
 import json
 import os
-import re
+import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -11,14 +13,14 @@ import urllib.error
 from pathlib import Path
 
 from local.service import link_packages
+from local.system import install
 from tests.api.client import Api
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+EXAMPLES = ROOT / "examples" / "backends"
 NODE = str(ROOT / ".venv" / "bin" / "node")
-FILES = {
-    "django": [f"signup/{name}.py" for name in ("proof", "models", "views", "urls", "tests")],
-    "express": ["proof.mjs", "sign-up.mjs", "accounts-sqlite.mjs", "server.mjs", "sign-up.test.mjs"],
-}
+# What somebody may have left there who ran them by hand.
+LEFT = shutil.ignore_patterns("node_modules", "__pycache__", "*.sqlite")
 
 # Each reads tokens from standard input. For each token it prints the address that it proves, or why it is refused.
 CHECK = {
@@ -28,7 +30,7 @@ from proof import verify
 
 def check(token):
     try:
-        return {"email": verify(token)["email"]}
+        return {"email": verify(token, "sign-up")["email"]}
     except Exception as error:
         cause = error.__cause__ or error
         return {"refused": f"{type(error).__name__}: {type(cause).__name__}: {cause}"}
@@ -37,43 +39,95 @@ print(json.dumps([check(token) for token in json.load(sys.stdin)]))
 """,
     "node": """
 import { readFileSync } from "node:fs";
-import { verifyProof } from "./proof.mjs";
+import { proofVerifier } from "./proof.mjs";
 
+const verify = proofVerifier();
 const responses = [];
 for (const token of JSON.parse(readFileSync(0, "utf8"))) {
   try {
-    responses.push({ email: (await verifyProof(token)).email });
+    responses.push({ email: (await verify(token, "sign-up")).email });
   } catch (error) {
     responses.push({ refused: `${error.constructor.name}: ${error.cause?.code}: ${error.message}` });
   }
 }
 console.log(JSON.stringify(responses));
 """,
+    "go": """
+package main
+
+import (
+	"encoding/json"
+	"log"
+	"os"
+
+	"example.com/backend/proof"
+)
+
+func main() {
+	checker, err := proof.NewChecker(os.Getenv("PROOF_ISSUER"), os.Getenv("PROOF_AUDIENCE"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	var tokens []string
+	if err := json.NewDecoder(os.Stdin).Decode(&tokens); err != nil {
+		log.Fatal(err)
+	}
+	responses := []map[string]string{}
+	for _, token := range tokens {
+		if claims, err := checker.Verify(token, "sign-up"); err != nil {
+			responses = append(responses, map[string]string{"refused": err.Error()})
+		} else {
+			responses = append(responses, map[string]string{"email": claims.Email})
+		}
+	}
+	json.NewEncoder(os.Stdout).Encode(responses)
 }
-# What of a Django project the document leaves to its reader.
-SETTINGS = """
-import os
-
-SECRET_KEY = "for tests"
-ALLOWED_HOSTS = ["127.0.0.1"]
-INSTALLED_APPS = ["django.contrib.sessions", "signup"]
-MIDDLEWARE = ["django.contrib.sessions.middleware.SessionMiddleware"]
-ROOT_URLCONF = "signup.urls"
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "accounts.sqlite"}}
-PROOF_BOUND_TO_SESSION = "PROOF_BOUND_TO_SESSION" in os.environ
-"""
-
-
-def document_file(name, document="backend.md"):
-    """The file that a document has under its name."""
-    text = (ROOT / "docs" / document).read_text()
-    (code,) = re.findall(rf"^\*\*`{re.escape(name)}`\*\*\n\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return code
+""",
+}
 
 
 def environment(variables):
     return {name: value for name, value in os.environ.items() if not name.startswith("PROOF_")} | variables
+
+
+def start(command, **options):
+    """Starts a process in a group of its own: `node` is a wrapper, whose child does the work. End it with `end`."""
+    return subprocess.Popen(command, start_new_session=True, **options)
+
+
+def end(process):
+    """Ends a process of `start`, and all that it has started."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        # There may be nobody left, which macOS calls forbidden.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+
+
+def run(command, folder, variables, given=""):
+    """Runs a command to its end."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = start(command, cwd=folder, env=environment(variables), text=True, **pipes)
+    try:
+        output, errors = process.communicate(given, timeout=120)
+    finally:
+        end(process)
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
+def go(folder, *arguments):
+    """Runs a command of Go, which takes no library and no other version of itself from elsewhere."""
+    if shutil.which("go") is None:
+        install("Go", ["golang-go"], "Elsewhere install Go 1.19 or later.")
+    return run(["go", *arguments], folder, {"CGO_ENABLED": "0", "GOPROXY": "off", "GOTOOLCHAIN": "local"})
+
+
+def build_go(folder, package):
+    """Compiles a package of the folder, and returns the command."""
+    done = go(folder, "build", "-o", str(folder / "command"), package)
+    assert done.returncode == 0, done.stderr
+    return [str(folder / "command")]
 
 
 class Backend:
@@ -82,13 +136,19 @@ class Backend:
     def __init__(self, name, folder):
         self.name, self.folder = name, folder
         if name == "python":
-            (folder / "proof.py").write_text(document_file("signup/proof.py"))
+            shutil.copy(EXAMPLES / "django" / "signup" / "proof.py", folder)
+            (folder / "check.py").write_text(CHECK[name])
             self.command = [sys.executable, "check.py"]
-        else:
-            (folder / "proof.mjs").write_text(document_file("proof.mjs"))
+        elif name == "node":
+            shutil.copy(EXAMPLES / "express" / "proof.mjs", folder)
             link_packages(folder)
+            (folder / "check.mjs").write_text(CHECK[name])
             self.command = [NODE, "check.mjs"]
-        (folder / self.command[-1]).write_text(CHECK[name])
+        else:
+            shutil.copytree(EXAMPLES / "go", folder, dirs_exist_ok=True)
+            (folder / "check").mkdir()
+            (folder / "check" / "main.go").write_text(CHECK[name])
+            self.command = build_go(folder, "./check")
 
     def check(self, *tokens, issuer, audience):
         """For each token the address that it proves, or why it is refused."""
@@ -97,47 +157,28 @@ class Backend:
         return json.loads(done.stdout)
 
     def run(self, tokens, variables):
-        return subprocess.run(
-            self.command,
-            cwd=self.folder,
-            env=environment(variables),
-            input=json.dumps(tokens),
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        return run(self.command, self.folder, variables, json.dumps(tokens))
 
 
 class Example:
-    """A whole backend, `django` or `express`, with its own tests."""
+    """A whole backend, `django`, `express` or `go`, with its own tests."""
 
     def __init__(self, name, folder):
         self.name, self.folder, self.process = name, folder, None
-        for file in FILES[name]:
-            path = folder / file
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(document_file(file))
-        if name == "django":
-            (folder / "settings.py").write_text(SETTINGS)
-            (folder / "signup" / "__init__.py").touch()
-        else:
+        shutil.copytree(EXAMPLES / name, folder, dirs_exist_ok=True, ignore=LEFT)
+        if name == "express":
             link_packages(folder)
 
-    def django(self, *arguments):
-        return [sys.executable, "-m", "django", *arguments]
+    def manage(self, *arguments):
+        return [sys.executable, "manage.py", *arguments]
 
     def run_tests(self):
         """Runs its own tests and returns how that ended."""
-        command = self.django("test") if self.name == "django" else [NODE, "--test"]
-        return self.run(command, {"PROOF_ISSUER": "https://verify.example.com", "PROOF_AUDIENCE": "email-verification"})
-
-    def run(self, command, variables):
-        return subprocess.run(
-            command, cwd=self.folder, env=self.environment(variables), capture_output=True, text=True, timeout=120
-        )
-
-    def environment(self, variables):
-        return environment(variables | {"DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": str(self.folder)})
+        if self.name == "go":
+            return go(self.folder, "test", "-v", "./...")
+        command = self.manage("test") if self.name == "django" else [NODE, "--test"]
+        variables = {"PROOF_ISSUER": "https://verify.example.com", "PROOF_AUDIENCE": "email-verification"}
+        return run(command, self.folder, variables)
 
     def start(self, issuer, audience):
         """Starts it, anew if it runs, and returns a client of it. End it with `stop`."""
@@ -145,17 +186,11 @@ class Example:
         variables = {"PROOF_ISSUER": issuer, "PROOF_AUDIENCE": audience}
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        command = [NODE, "server.mjs"]
-        if self.name == "django":
-            for step in (("makemigrations", "signup"), ("migrate",)):
-                done = self.run(self.django(*step), variables)
-                assert done.returncode == 0, done.stderr
-            command = self.django("runserver", "--noreload", f"127.0.0.1:{port}")
         with (self.folder / "log").open("w") as log:
-            self.process = subprocess.Popen(
-                command,
+            self.process = start(
+                self.command(port, variables),
                 cwd=self.folder,
-                env=self.environment(variables | {"PORT": str(port)}),
+                env=environment(variables | {"PORT": str(port)}),
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -171,10 +206,20 @@ class Example:
         self.stop()
         raise AssertionError((self.folder / "log").read_text())
 
+    def command(self, port, variables):
+        if self.name == "express":
+            return [NODE, "server.mjs"]
+        if self.name == "go":
+            return build_go(self.folder, ".")
+        # The migration is that of the models.
+        for step in (("makemigrations", "--check", "--dry-run"), ("migrate",)):
+            done = run(self.manage(*step), self.folder, variables)
+            assert done.returncode == 0, done.stdout + done.stderr
+        return self.manage("runserver", "--noreload", f"127.0.0.1:{port}")
+
     def stop(self):
         if self.process:
-            self.process.terminate()
-            self.process.wait(10)
+            end(self.process)
 
 
 class Client(Api):
@@ -182,5 +227,11 @@ class Client(Api):
 
     def sign_up(self, token=None, **more):
         """The status, and the error or the address."""
-        response = self.post("sign-up", {"token": token} | more)
+        return self.send_proof("sign-up", token, **more)
+
+    def sign_in(self, token):
+        return self.send_proof("sign-in", token)
+
+    def send_proof(self, path, token, **more):
+        response = self.post(path, {"token": token} | more)
         return response.status, response.body.get("error", response.body.get("email"))

@@ -43,7 +43,7 @@ class Issuer:
         """A proof in which some claims are others, or none where they are None."""
         email = "kim@example.com"
         proof = {"iss": self.url, "aud": self.audience, "sub": email, "email": email, "email_verified": True}
-        proof |= {"jti": str(uuid.uuid4()), "challenge_id": str(uuid.uuid4())}
+        proof |= {"jti": str(uuid.uuid4()), "challenge_id": str(uuid.uuid4()), "purpose": "sign-up"}
         proof |= {"iat": int(time.time()), "exp": int(time.time()) + 600} | changes
         proof = {name: value for name, value in proof.items() if value is not None}
         return jwt.encode(proof, self.key, "ES256", headers={"kid": "1"})

@@ -1,4 +1,4 @@
-"""The proof, verified by the backends of docs/backend.md with the keys from the API's URL.
+"""The proof, verified by the backends of examples/backends with the keys from the API's URL.
 
 PROOF_ISSUER and PROOF_AUDIENCE are those of the stack, if they are not API_URL and the template's default.
 """
@@ -18,8 +18,10 @@ from tests.api.backends import Backend
 from tests.api.issuer import Issuer
 
 AUDIENCE = os.environ.get("PROOF_AUDIENCE", "email-verification")
-# Seconds that the snippets allow clocks to differ.
+# Seconds that the backends allow clocks to differ.
 LEEWAY = 10
+# How each says that it does not take the algorithm.
+ALGORITHM_REFUSED = ("InvalidAlgorithmError", "ERR_JOSE_ALG_NOT_ALLOWED", "algorithm not allowed")
 
 
 def decoded(part):
@@ -62,7 +64,7 @@ def proof(api, inbox):
     return Proof(api, inbox)
 
 
-@pytest.fixture(params=["python", "node"])
+@pytest.fixture(params=["python", "node", "go"])
 def backend(request, tmp_path):
     return Backend(request.param, tmp_path)
 
@@ -100,6 +102,7 @@ def test_the_response_and_the_claims_are_those_of_the_contract(proof, issuer):
         "email": proof.email,
         "email_verified": True,
         "challenge_id": proof.id,
+        "purpose": "sign-up",
     }
     assert issued_at <= time.time() < expires_at
     # A little less than the whole life if the other of the two requests was first.
@@ -122,10 +125,10 @@ def test_a_proof_is_accepted(backend, proof, issuer):
 
 def test_a_proof_for_another_audience_or_issuer_is_refused(backend, proof, issuer):
     (audience,) = backend.check(proof.token, issuer=issuer, audience="another-backend")
-    assert any(error in audience["refused"] for error in ("InvalidAudienceError", '"aud" claim'))
+    assert any(error in audience["refused"] for error in ("InvalidAudienceError", '"aud" claim', "audience"))
     # The same keys under another name. `iss` is compared character by character.
     (issued,) = backend.check(proof.token, issuer=issuer.replace("http", "HTTP", 1), audience=AUDIENCE)
-    assert any(error in issued["refused"] for error in ("InvalidIssuerError", '"iss" claim'))
+    assert any(error in issued["refused"] for error in ("InvalidIssuerError", '"iss" claim', "another issuer"))
 
 
 def test_a_proof_with_one_byte_changed_is_refused(backend, proof, issuer):
@@ -148,9 +151,7 @@ def test_a_proof_without_a_signature_is_refused(backend, proof, issuer):
     payload = proof.token.split(".")[1]
     forged = [f"{encoded(proof.header | {'alg': alg})}.{payload}." for alg in ("none", "None", "NONE")]
     for response in backend.check(*forged, issuer=issuer, audience=AUDIENCE):
-        assert any(word in response["refused"] for word in ("InvalidAlgorithmError", "ERR_JOSE_ALG_NOT_ALLOWED")), (
-            response
-        )
+        assert any(word in response["refused"] for word in ALGORITHM_REFUSED), response
 
 
 def test_a_proof_signed_with_the_public_key_as_a_password_is_refused(backend, proof, keys, issuer):
@@ -165,9 +166,7 @@ def test_a_proof_signed_with_the_public_key_as_a_password_is_refused(backend, pr
         message = f"{encoded(proof.header | {'alg': 'HS256'})}.{proof.token.split('.')[1]}"
         forged.append(f"{message}.{encoded(hmac.digest(password, message.encode(), 'sha256'))}")
     for response in backend.check(*forged, issuer=issuer, audience=AUDIENCE):
-        assert any(word in response["refused"] for word in ("InvalidAlgorithmError", "ERR_JOSE_ALG_NOT_ALLOWED")), (
-            response
-        )
+        assert any(word in response["refused"] for word in ALGORITHM_REFUSED), response
 
 
 @pytest.fixture(scope="session")
@@ -176,11 +175,12 @@ def other():
 
 
 def test_a_well_signed_token_that_lacks_a_claim_is_refused(backend, other):
-    names = ("iss", "aud", "exp", "jti", "email", "email_verified", "challenge_id")
+    names = ("iss", "aud", "exp", "jti", "email", "email_verified", "challenge_id", "purpose")
     lacking = [other.token(**{name: None}) for name in names]
     wrong = [other.token(email_verified=value) for value in (False, "true", 1)]
     wrong += [other.token(iss="https://example.com"), other.token(aud="another-backend"), other.token(exp=1)]
     wrong += [other.token(aud=f"{AUDIENCE}:test")]
+    wrong += [other.token(purpose=value) for value in ("sign-in", "", "sign-up ", "SIGN-UP", ["sign-up"], True)]
     *refusals, genuine = backend.check(*lacking, *wrong, other.token(), issuer=other.url, audience=AUDIENCE)
     assert genuine == {"email": "kim@example.com"}
     assert all("refused" in response for response in refusals), refusals
@@ -205,4 +205,4 @@ def test_a_proof_is_refused_after_its_end(backend, proof, issuer):
     """Takes as long as a proof lives."""
     wait_until(proof.claims["exp"] + LEEWAY + 1)
     (response,) = backend.check(proof.token, issuer=issuer, audience=AUDIENCE)
-    assert any(error in response["refused"] for error in ("ExpiredSignatureError", "ERR_JWT_EXPIRED"))
+    assert any(error in response["refused"] for error in ("ExpiredSignatureError", "ERR_JWT_EXPIRED", "expired"))
