@@ -20,7 +20,7 @@ import secrets
 import sys
 from dataclasses import dataclass
 
-from operate.sender_dns import Dns, Unanswered
+from operate.resolver import Dns, Unanswered
 from operate.sender_settings import NAME, Misuse, Settings, is_below, parents, show
 
 START = "v=DMARC1; p=none"
