@@ -51,7 +51,10 @@ export function signUp(verify, accounts, { boundToSession = false } = {}) {
     if (typeof token !== "string") return void response.status(400).json({ error: "malformed-request" });
     try {
       const claims = await verify(token, ...purposes);
-      if (challengeId != null && challengeId !== claims.challenge_id) throw new ProofRefused("not the challenge of the app");
+      // The claim is in lower case, however the app writes it.
+      if (challengeId != null && String(challengeId).toLowerCase() !== claims.challenge_id) {
+        throw new ProofRefused("not the challenge of the app");
+      }
       if (boundToSession && sessionOf(request).challengeId !== claims.challenge_id) {
         throw new ProofRefused("not the challenge of the session");
       }

@@ -9,6 +9,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"strings"
 
 	"example.com/backend/proof"
 )
@@ -99,7 +100,8 @@ func (b backend) proven(w http.ResponseWriter, r *http.Request, purpose string, 
 		return nil
 	}
 	claims, err := b.checker.Verify(body.Token, purpose, others...)
-	if err == nil && body.ChallengeID != nil && *body.ChallengeID != claims.ChallengeID {
+	// The claim is in lower case, however the app writes it.
+	if err == nil && body.ChallengeID != nil && strings.ToLower(*body.ChallengeID) != claims.ChallengeID {
 		err = errors.New("not the challenge of the app")
 	}
 	// If you have sessions, compare claims.ChallengeID with the session's here: docs/backend.md.

@@ -74,7 +74,8 @@ def proven(request, *purposes):
 
 def check_challenge(request, claims, challenge_id):
     """Refuses a proof of another challenge than the app's, or than the session's."""
-    if challenge_id is not None and challenge_id != claims["challenge_id"]:
+    # The claim is in lower case, however the app writes it.
+    if challenge_id is not None and str(challenge_id).lower() != claims["challenge_id"]:
         raise proof.ProofRefused("not the challenge of the app")
     if settings.PROOF_BOUND_TO_SESSION and request.session.get("challenge_id") != claims["challenge_id"]:
         raise proof.ProofRefused("not the challenge of the session")
