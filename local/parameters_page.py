@@ -15,7 +15,7 @@ Every parameter has a default that is right for most, except `SenderAddress` and
 
 - A **day** is a UTC day. It begins at midnight UTC.
 - An **IP address** is the caller's: one IPv4 address, or one IPv6 /64.
-- A **mailbox** is an address without its `+tag` and, at Gmail, without its dots.
+- A **mailbox** is an address without its `+tag` and without what its provider ignores, such as Gmail's dots.
 - Only **emails** count towards limits. A request that mails nothing costs nobody anything.
 
 [security.md](security.md#what-strangers-can-do) says what the limits are worth against strangers.

@@ -165,8 +165,18 @@ const returned = new URLSearchParams(location.hash.slice(1)).get("token");
 if (returned) {
   // The proof stays in no history.
   history.replaceState(null, "", location.pathname);
-  const payload = returned.split(".")[1]?.replaceAll("-", "+").replaceAll("_", "/") ?? "";
-  const { email, challenge_id } = JSON.parse(atob(payload));
-  handle({ kind: "link-returned", email, token: returned, challengeId: challenge_id });
+  const claims = claimsOf(returned);
+  if (claims) handle({ kind: "link-returned", email: claims.email, token: returned, challengeId: claims.challenge_id });
 }
 setInterval(draw, 1000);
+
+/** The claims of a proof, unchecked: the backend checks it. Null for what is no proof, which anybody can put into a URL. */
+function claimsOf(token: string): { email: string; challenge_id: string } | null {
+  const payload = token.split(".")[1]?.replaceAll("-", "+").replaceAll("_", "/") ?? "";
+  try {
+    const claims = JSON.parse(atob(payload));
+    return typeof claims?.email === "string" && typeof claims.challenge_id === "string" ? claims : null;
+  } catch {
+    return null;
+  }
+}

@@ -394,6 +394,55 @@ def test_an_incomplete_code_costs_no_guess_and_stays_in_the_field(app):
     app.expect("done")
 
 
+def full_width(text):
+    return "".join(chr(ord(character) + 0xFEE0) for character in text)
+
+
+def digits_from(zero, code):
+    """The code in the digits of a script, of which this is the zero."""
+    return "".join(chr(ord(zero) + int(digit)) for digit in code)
+
+
+@pytest.mark.parametrize(
+    ("as_address", "as_code"),
+    [
+        ("\u200b{}\ufeff".format, "Your code is {}".format),
+        ("\u202a{}\u202c\u2060".format, lambda code: digits_from("\u0660", code)),
+        (lambda address: address.replace("@", "\uff20"), "[예시 앱] 인증번호 {}".format),
+        (full_width, lambda code: digits_from("\u06f0", code)),
+        (str.upper, "#{}".format),
+        (" {}\u3000".format, "{}.".format),
+        (str, lambda code: f"{code[:3]}\u30fc{full_width(code[3:])}"),
+    ],
+    ids=[
+        "zero width",
+        "direction, Arabic",
+        "full-width at",
+        "full width, Persian",
+        "capitals, number sign",
+        "spaces, dot",
+        "long dash",
+    ],
+)
+def test_what_people_type_and_paste_is_taken(app, as_address, as_code):
+    app.type_address(as_address(app.address))
+    app.expect("code")
+    app.type_code(as_code(app.code()))
+    app.expect("done")
+
+
+def test_garbage_in_the_fragment_is_ignored(app):
+    app.ask()
+    for garbage in ("abc", "a.b.c", ".", "a.bnVsbA.c", "a.e30.c", "%00", "a.%F0.c"):
+        app.page.goto("about:blank")
+        app.page.goto(f"{app.url}#token={garbage}")
+        app.expect("code")
+        assert "#" not in app.page.url
+    assert app.errors == []
+    app.type_code()
+    app.expect("done")
+
+
 def test_a_hotspots_login_page_is_no_connection(app):
     for body, kind in (("<html>", "text/html"), ('{"login": true}', "application/json"), ("null", "application/json")):
         answer_with(app.page, "request-code", body, kind)

@@ -4,6 +4,8 @@ use std::fmt;
 
 use time::Duration;
 
+use crate::rules::typed::{ascii_digit, is_invisible};
+
 /// How challenges and their codes are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CodeRules {
@@ -45,28 +47,28 @@ impl Code {
         Self(format!("{number:0width$}", width = usize::from(digits)))
     }
 
-    /// Reads a typed code. Spaces and dashes are dropped and full-width digits are converted first.
+    /// Reads a typed or pasted code: digits of any script, with spaces, dashes and invisible characters anywhere, and other text
+    /// around them.
     ///
     /// # Errors
     ///
-    /// [`WrongShape`] unless exactly `digits` digits remain.
+    /// [`WrongShape`] unless exactly one run of digits has `digits` of them: one without spaces and dashes in it, else one with.
     pub fn parse(typed: &str, digits: u8) -> Result<Self, WrongShape> {
-        let code: String = typed
-            .chars()
-            .filter(|typed| !is_separator(*typed))
-            .map(|typed| match typed {
-                '0'..='9' => Some(typed),
-                // U+FF10 to U+FF19, as Korean and Japanese keyboards type them.
-                '０'..='９' => char::from_digit(u32::from(typed) - u32::from('０'), 10),
-                _ => None,
-            })
-            .collect::<Option<_>>()
-            .ok_or(WrongShape)?;
-        if code.len() == usize::from(digits) {
-            Ok(Self(code))
-        } else {
-            Err(WrongShape)
-        }
+        let characters = || typed.chars().filter(|character| !is_invisible(*character));
+        let unbroken = characters().map(|character| ascii_digit(character).unwrap_or(' '));
+        let joined = characters().filter_map(|character| match ascii_digit(character) {
+            None if is_separator(character) => None,
+            digit => Some(digit.unwrap_or(' ')),
+        });
+        let only = |text: String| {
+            let mut runs = text.split(' ').filter(|run| run.len() == usize::from(digits));
+            runs.next()
+                .filter(|_| runs.next().is_none())
+                .map(|run| Self(run.to_owned()))
+        };
+        only(unbroken.collect())
+            .or_else(|| only(joined.collect()))
+            .ok_or(WrongShape)
     }
 
     /// The digits. Mail them; never log them.
@@ -82,14 +84,13 @@ fn reduce(word: u64, codes: u64) -> Option<u64> {
     (word <= u64::MAX - incomplete).then_some(word % codes)
 }
 
-/// Spaces and dashes of Unicode, and the invisible characters that get copied with a code.
+/// Spaces and dashes of Unicode, and the sign that a Japanese keyboard types for a dash.
 fn is_separator(typed: char) -> bool {
     typed.is_whitespace()
         || matches!(
             typed,
-            '-' | '\u{AD}' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FE58}' | '\u{FE63}' | '\u{FF0D}'
+            '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{30FC}' | '\u{FE58}' | '\u{FE63}' | '\u{FF0D}' | '\u{FF70}'
         )
-        || matches!(typed, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
 }
 
 /// Hides the digits, so that no log or panic message can carry them.
@@ -183,7 +184,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn typed_codes_are_forgiven_spaces_dashes_and_full_width_digits() {
+    fn a_typed_or_pasted_code_is_forgiven_what_can_only_mean_one_thing() {
         for typed in [
             "012345",
             " 012 345\n",
@@ -192,6 +193,16 @@ pub(crate) mod tests {
             "０１２３４５",
             "01２ 3－4\u{200B}5",
             "0 1 2 3 4 5",
+            "012ー345",
+            "٠١٢٣٤٥",
+            "۰۱۲ ۳۴۵",
+            "Your code is 012345",
+            "[앱] 인증번호 012345",
+            "#012345",
+            "012345.",
+            "code: 012-345 (10 min)",
+            "012345 10분",
+            "앱 2.0의 인증번호는 012345입니다",
         ] {
             assert_eq!(
                 Code::parse(typed, 6).map(|code| code.0).as_deref(),
@@ -211,7 +222,11 @@ pub(crate) mod tests {
             "１２３４５",
             "+12345",
             "12345.",
-            "١٢٣٤٥٦",
+            "123456 654321",
+            "123456 or 123456",
+            "1234567 is 7 digits",
+            "12.34.56",
+            "010-1234-5678",
             "🔢12345",
             "①②③④⑤⑥",
         ] {

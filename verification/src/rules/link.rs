@@ -20,6 +20,9 @@ pub const PAGE_PATH: &str = "/verify";
 /// The name of the link's only parameter, in its query, in the page's form, and in the body of `POST /verify-code`.
 pub const PARAMETER: &str = "link";
 
+/// The last character of the parameter. Mail programs take a `-` or `_` at the end of a link for the end of its sentence.
+const END: char = 'A';
+
 /// Where the link in an email leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkTarget {
@@ -95,12 +98,14 @@ impl Link {
         );
         let plaintext = serde_json::to_vec(&plaintext)?;
         let nonce = keys.digest.mac(&[mail.as_bytes(), b"link"]).first_chunk();
-        Ok(keys.link.seal(nonce, &plaintext)?)
+        let mut sealed = keys.link.seal(nonce, &plaintext)?;
+        sealed.push(END);
+        Ok(sealed)
     }
 
     /// Opens a parameter. None unless it was sealed under these keys, and nobody changed it.
     pub fn open(keys: &Keys, sealed: &str) -> Option<Self> {
-        let plaintext = keys.link.open(sealed)?;
+        let plaintext = keys.link.open(sealed.strip_suffix(END)?)?;
         let Plaintext(recipient, id, purpose, code, expires_at, tag) = serde_json::from_slice(&plaintext).ok()?;
         Some(Self {
             challenge: ChallengeName {

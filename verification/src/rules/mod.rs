@@ -2,6 +2,7 @@
 //!
 //! In reading order:
 //!
+//! * `typed`: the characters that people type and paste, and what they stand for.
 //! * [`recipient`]: a typed address becomes the normalised one that both functions agree on.
 //! * [`mailbox`]: the recipient as limits count it.
 //! * [`source`]: the caller's IP address, as far as a limit needs it.
@@ -35,3 +36,4 @@ pub mod purpose;
 pub mod recipient;
 pub mod source;
 pub mod test_recipient;
+mod typed;
