@@ -115,9 +115,9 @@ function afterProblem(state: State, of: Pending | null, problem: Problem, now: n
   switch (kind) {
     case "invalid-email":
       return { ...state, step: "email", notice: { kind } };
-    case "malformed-request":
+    case "malformed-code":
       // Only the service knows how many digits a code has.
-      return { ...state, notice: { kind: of === "verify-code" ? "incomplete-code" : "bug" } };
+      return { ...state, notice: { kind: "incomplete-code" } };
     case "invalid-code": {
       const expiresAt = guessesLeft > 0 ? state.expiresAt : 0;
       return { ...state, code: "", expiresAt, notice: { kind: "wrong-code", guessesLeft } };

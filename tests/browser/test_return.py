@@ -48,7 +48,9 @@ def test_reload_back_and_a_second_tap_bring_the_same_proof(page, app, mailed):
     tab.get_by_role("button").dblclick()
     tab.wait_for_url(f"{app.url}*")
     assert tab.url == first
-    assert mailed.type_code().body["token"] == first.partition("#token=")[2]
+    tokens = (mailed.type_code().body["token"], first.partition("#token=")[2])
+    # A backend takes one of the two.
+    assert len({claims(token, issuer=mailed.api.url)["jti"] for token in tokens}) == 1
 
 
 def test_the_page_works_by_keyboard(page, app, mailed):

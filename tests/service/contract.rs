@@ -32,6 +32,7 @@ async fn give_every_answer() -> BTreeSet<String> {
         "verify-code-form",
         "verify-code-invalid-email",
         "verify-code-wrong",
+        "verify-code-wrong-shape",
         "verify-code-unknown",
         "verify-code",
         "verify-code-jwks",

@@ -31,7 +31,7 @@ const EVENTS: &[(&str, &str)] = &[
     ("verify-code-number", "400 malformed-request"),
     ("verify-code-unknown", "401 code-expired"),
     ("verify-code-wrong", "401 invalid-code"),
-    ("verify-code-wrong-shape", "400 malformed-request"),
+    ("verify-code-wrong-shape", "400 malformed-code"),
     ("verify-page", "200 이메일 주소 인증"),
     ("verify-page-button", "200 이메일 주소가 인증되었습니다"),
     ("verify-page-cut", "400 사용할 수 없는 링크입니다"),

@@ -180,7 +180,7 @@ async fn each_outcome_takes_exactly_one_call_and_the_first_right_code_a_second()
     expect("lee@example.com", &spent, "000005", "401 invalid-code", 1).await;
     expect(KIM, OWN_ID, "000001", "401 code-expired", 1).await;
     expect(KIM, "1", "000001", "400 malformed-request", 0).await;
-    expect(KIM, &id, "1", "400 malformed-request", 0).await;
+    expect(KIM, &id, "1", "400 malformed-code", 0).await;
     expect("kim", &id, &code, "422 invalid-email", 0).await;
     service.wait(61);
     expect(KIM, &id, &code, "401 code-expired", 1).await;

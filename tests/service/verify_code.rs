@@ -80,7 +80,7 @@ async fn a_code_of_the_wrong_shape_costs_no_guess() {
     let (id, code) = service.mailed_code().await;
     for typed in ["", "12345", "1234567", "12345x", "한글육자리다"] {
         let response = service.verify_code(&id, typed).await;
-        assert_eq!(response.problem(), "400 malformed-request", "{typed}");
+        assert_eq!(response.problem(), "400 malformed-code", "{typed}");
         assert_eq!(response.body["detail"], "code must have 6 digits");
     }
     assert_eq!(service.verify_code(&id, "000000").await.body["guesses_left"], 4);

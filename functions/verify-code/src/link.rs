@@ -36,7 +36,8 @@ impl VerifyCode {
         if !self.has_links() {
             return html::not_found(preferred, &shared.brand);
         }
-        let is_button = *request.method() == Method::POST;
+        // A page of another site cannot press the button: it gets the page, whose button the person can press.
+        let is_button = *request.method() == Method::POST && !request::is_cross_site(request);
         let sealed = match *request.method() {
             Method::GET => request::link_in_query(request),
             Method::POST => request::link_in_form(request),

@@ -401,13 +401,12 @@ impl Model {
             return false;
         };
         let after_link = found.linked_at.is_some();
-        let is_repeatable = |at: i64| now - at <= REPEATABLE;
         let unlinked = Challenge {
             linked_at: None,
             ..found.clone()
         };
         let is_right = found.code.as_ref() == Some(&guess);
-        let held = unlinked.is_open(max_guesses, now) && found.linked_at.is_none_or(is_repeatable);
+        let held = unlinked.is_open(max_guesses, now);
         let mut owes = BTreeMap::new();
         let is_proven = if held {
             found.guesses.insert(guess.clone());
@@ -419,7 +418,7 @@ impl Model {
         } else {
             // The newest guess once more.
             let made_at = found.last_guess.as_ref().filter(|(last, _)| *last == guess);
-            is_right && made_at.is_some_and(|(_, at)| is_repeatable(found.linked_at.unwrap_or(*at)))
+            is_right && made_at.is_some_and(|(_, at)| now - at <= REPEATABLE)
         };
         self.note_use(number, is_proven, owes, is_late);
         held

@@ -171,9 +171,10 @@ fn check_mails(play: &Play, broken: &mut Vec<String>) {
     }
 }
 
-/// A code buys one proof, however often it is used, typed or by link.
+/// A code buys one proof by link and one typed, however often it is used, and both have one id.
 fn check_proofs(play: &Play, broken: &mut Vec<String>) {
-    let mut proofs = BTreeMap::<&str, BTreeSet<String>>::new();
+    let mut proofs = BTreeMap::<(&str, bool), BTreeSet<String>>::new();
+    let mut ids = BTreeMap::<&str, BTreeSet<String>>::new();
     for actor in play.actors.iter().filter(|actor| actor.status() == Some(200)) {
         let code = actor.typed.as_deref().unwrap_or_default();
         let claims = actor.response.as_ref().expect("a response").token().claims();
@@ -181,16 +182,19 @@ fn check_proofs(play: &Play, broken: &mut Vec<String>) {
             broken.push(format!("{:?} buys a proof with {code}: {claims}", actor.role));
         }
         // A repeat in its minute gets the same proof.
-        proofs.entry(code).or_default().insert(claims.to_string());
+        let way = (code, actor.role == Role::Link);
+        proofs.entry(way).or_default().insert(claims.to_string());
+        ids.entry(code).or_default().insert(claims["jti"].to_string());
     }
-    for (code, claims) in &proofs {
-        if claims.len() > 1 {
-            broken.push(format!("the code {code} buys {} proofs", claims.len()));
-        }
+    for ((code, _), claims) in proofs.iter().filter(|(_, claims)| claims.len() > 1) {
+        broken.push(format!("the code {code} buys {} proofs", claims.len()));
     }
-    let distinct: BTreeSet<_> = proofs.values().flatten().collect();
-    if distinct.len() != proofs.len() {
-        broken.push("two codes buy one proof".to_owned());
+    for (code, ids) in ids.iter().filter(|(_, ids)| ids.len() > 1) {
+        broken.push(format!("the code {code} buys proofs with {} ids", ids.len()));
+    }
+    let distinct: BTreeSet<_> = ids.values().flatten().collect();
+    if distinct.len() != ids.len() {
+        broken.push("two codes buy proofs with one id".to_owned());
     }
 }
 

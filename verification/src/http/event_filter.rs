@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::rules::link;
 
 /// The headers that the service reads.
-const HEADERS: [&str; 2] = ["accept-language", "content-type"];
+const HEADERS: [&str; 3] = ["accept-language", "content-type", "sec-fetch-site"];
 
 /// An event of an API Gateway HTTP API (payload format 2.0), reduced to what the service reads.
 ///

@@ -19,6 +19,11 @@ const KEY_SET_RETRY_AFTER: Duration = Duration::minutes(1);
 pub enum Problem {
     /// Not a request that the API knows. Says which member is wrong, never what was in it.
     MalformedRequest(Cow<'static, str>),
+    /// What was typed is no code of so many digits. It costs no guess.
+    MalformedCode {
+        /// The digits of a code.
+        digits: u8,
+    },
     /// Not an address that SES can mail.
     InvalidEmail,
     /// The body is not JSON.
@@ -102,6 +107,10 @@ impl Problem {
                 Details::new(StatusCode::BAD_REQUEST, "malformed-request", "The request is malformed")
                     .member("detail", json!(detail))
             }
+            Self::MalformedCode { digits } => {
+                Details::new(StatusCode::BAD_REQUEST, "malformed-code", "This is not a code")
+                    .member("detail", json!(format!("code must have {digits} digits")))
+            }
             Self::InvalidEmail => Details::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "invalid-email",
@@ -130,6 +139,7 @@ impl Problem {
                 "too-many-requests",
                 "Too many requests; try again later",
             )
+            .member("limit", json!(refusal.limit))
             .retry_after(refusal.retry_after),
             Self::MailUnavailable { retry_after, .. } => Details::new(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -254,6 +264,11 @@ mod tests {
                 400,
                 "urn:email-verification:malformed-request",
             ),
+            (
+                Problem::MalformedCode { digits: 6 },
+                400,
+                "urn:email-verification:malformed-code",
+            ),
             (Problem::InvalidEmail, 422, "urn:email-verification:invalid-email"),
             (
                 Problem::UnsupportedMediaType,
@@ -292,6 +307,9 @@ mod tests {
     fn extra_members_are_those_of_the_contract() {
         let detail = Problem::malformed("email is missing").respond("r");
         assert_eq!(body(&detail)["detail"], "email is missing");
+        let no_code = Problem::MalformedCode { digits: 4 }.respond("r");
+        assert_eq!(body(&no_code)["detail"], "code must have 4 digits");
+        assert_eq!(body(&limited().respond("r"))["limit"], "source");
         assert_eq!(body(&wrong_code().respond("r"))["guesses_left"], 4);
         let internal = Problem::internal("a cause").respond("r");
         assert_eq!(body(&internal)["request_id"], "r");

@@ -64,8 +64,7 @@ impl JsonBody {
 
     /// `code`, which has `digits` digits.
     pub fn code(&self, digits: u8) -> Result<Code, Problem> {
-        let code = Code::parse(self.required("code")?, digits);
-        code.map_err(|_| Problem::malformed(format!("code must have {digits} digits")))
+        Code::parse(self.required("code")?, digits).map_err(|_| Problem::MalformedCode { digits })
     }
 
     /// `link`, if there is one: the parameter of a link in an email.
@@ -103,6 +102,12 @@ impl JsonBody {
 
 fn not_a_uuid() -> Problem {
     Problem::malformed("challenge_id must be a UUID, such as 7f4df2a1-6f0b-4c1c-9a51-3a4a0c1b2d3e")
+}
+
+/// Whether a page of another site sent it (W3C Fetch Metadata). A browser that does not say so is taken at its word.
+pub fn is_cross_site(request: &Request) -> bool {
+    let site = request.headers().get("sec-fetch-site");
+    site.is_some_and(|site| site == "cross-site")
 }
 
 /// Checks the method. API Gateway has no route for other methods, but `cargo lambda watch` does.

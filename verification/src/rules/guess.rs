@@ -34,12 +34,13 @@ pub enum Verdict {
 /// the verdict of the first: the right code for [`REPEATABLE_FOR`], a wrong code when it took the last guess. An older wrong
 /// code, repeated after the last guess, gets [`Verdict::Gone`].
 ///
-/// A code that is typed after the link was used gets the proof of the link.
+/// Whether the link was used makes no difference: it may have been opened in another browser than the app's. So one code can get
+/// two proofs, with one id.
 pub fn judge(guess: &Digest, written: &Condition<Challenge>, max_guesses: usize, now: UtcDateTime) -> Verdict {
     match written {
-        Condition::Held(challenge) if challenge.code_digest.as_ref() == Some(guess) => Verdict::Right {
-            verified_at: challenge.linked_at.unwrap_or(now),
-        },
+        Condition::Held(challenge) if challenge.code_digest.as_ref() == Some(guess) => {
+            Verdict::Right { verified_at: now }
+        }
         Condition::Held(challenge) => Verdict::Wrong {
             guesses_left: max_guesses.saturating_sub(challenge.guesses.len()),
         },
@@ -54,12 +55,9 @@ pub fn judge(guess: &Digest, written: &Condition<Challenge>, max_guesses: usize,
 ///
 /// The right code stays repeatable for [`REPEATABLE_FOR`], even if it expires meanwhile.
 fn judge_repeat(challenge: &Challenge, is_right: bool, now: UtcDateTime) -> Verdict {
-    let is_repeatable = |used_at| now - used_at <= REPEATABLE_FOR;
-    match challenge.linked_at.or(challenge.last_guess_at) {
-        Some(verified_at) if is_right && is_repeatable(verified_at) => Verdict::Right { verified_at },
-        Some(_) if !is_right && now < challenge.ends_at && challenge.linked_at.is_none_or(is_repeatable) => {
-            Verdict::Wrong { guesses_left: 0 }
-        }
+    match challenge.last_guess_at {
+        Some(verified_at) if is_right && now - verified_at <= REPEATABLE_FOR => Verdict::Right { verified_at },
+        Some(_) if !is_right && now < challenge.ends_at => Verdict::Wrong { guesses_left: 0 },
         _ => Verdict::Gone,
     }
 }
@@ -192,6 +190,24 @@ mod tests {
             Verdict::Gone,
             "expired"
         );
+    }
+
+    #[test]
+    fn after_the_link_the_code_is_judged_as_before() {
+        let linked = |guesses: &[&str]| Challenge {
+            linked_at: Some(NOW - 90 * SECOND),
+            ..challenge(guesses)
+        };
+        let held = |guess: &str| judge(&digest(guess), &Condition::Held(linked(&[guess])), MAX, NOW);
+        assert_eq!(held("right"), right(), "proven when it was typed");
+        assert_eq!(held("a"), Verdict::Wrong { guesses_left: 4 });
+        let repeated = |guess: &str, seconds| {
+            let written = Condition::Failed(linked(&["a", "b", "c", "d", guess]));
+            judge(&digest(guess), &written, MAX, NOW + seconds * SECOND)
+        };
+        assert_eq!(repeated("right", 60), right());
+        assert_eq!(repeated("right", 61), Verdict::Gone);
+        assert_eq!(repeated("e", 61), Verdict::Wrong { guesses_left: 0 });
     }
 
     #[test]

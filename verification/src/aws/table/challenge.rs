@@ -11,7 +11,6 @@ use super::{Table, TableError};
 use crate::rules::challenge::Challenge;
 use crate::rules::challenge_id::{ChallengeRef, Digest};
 use crate::rules::condition::Condition;
-use crate::rules::guess::REPEATABLE_FOR;
 
 /// How long the item outlives the code, so that a late repeat of a request still finds it.
 pub(super) const OUTLIVES_CODE: Duration = Duration::days(1);
@@ -39,7 +38,7 @@ impl Table {
 
     /// Submits one guess, in one write whatever its outcome. None if there is no such challenge.
     ///
-    /// For a minute after the link was used, guesses still count, and the right code gets the link's proof.
+    /// Whether the link was used makes no difference.
     pub async fn guess(
         &self,
         challenge: ChallengeRef<'_>,
@@ -51,12 +50,10 @@ impl Table {
             .set("last_guess = :guess, last_guess_at = :now")
             .add("guesses :guesses")
             .require("ends_at > :now AND attribute_exists(code_digest)")
-            .require("(attribute_not_exists(linked_at) OR linked_at >= :repeatable_since)")
             .require(TAKES_A_GUESS)
             .value(":guess", text(&guess.as_str()))
             .value(":guesses", AttributeValue::Ss(vec![guess.as_str().to_owned()]))
             .value(":now", time(now))
-            .value(":repeatable_since", time(now - REPEATABLE_FOR))
             .value(":max_guesses", number(&max_guesses));
         self.write_challenge(write).await
     }
