@@ -94,7 +94,7 @@ def use(run):
     status, _, asked = curl(request_line)
     expect("a code can be asked for", (status, asked["expires_in"], asked["resend_in"]), (202, 600, 60))
     (mail,) = Inbox(SERVICE.inbox).mails(ADDRESS)
-    code = re.match(r"[0-9]{6}\b", mail["subject"]).group()
+    code = re.search(r"\b[0-9]{6}\b", mail["subject"]).group()
 
     def submit(code):
         return curl(verify_line.replace("CHALLENGE_ID", asked["challenge_id"]).replace("CODE", code))

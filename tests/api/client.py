@@ -82,4 +82,4 @@ class Inbox:
         ]
 
     def code(self, recipient, count=1):
-        return re.match(r"[0-9]+", self.mails(recipient, count)[-1]["subject"]).group()
+        return re.search(r"\b[0-9]{4,10}\b", self.mails(recipient, count)[-1]["subject"]).group()

@@ -21,7 +21,7 @@ def test_a_korean_mail_is_requested_and_its_code_accepted_once(api, inbox, addre
     assert sorted(asked.body) == ["challenge_id", "expires_in", "resend_in"]
     (mail,) = inbox.mails(address)
     code = inbox.code(address)
-    assert mail["subject"].startswith(f"{code} ") and mail["subject"].endswith("인증번호")
+    assert mail["subject"].startswith("[") and mail["subject"].endswith(f"] 인증번호 {code}")
     assert mail["plain"].startswith(code) and code in mail["html"]
     right = api.verify_code(address, asked.body["challenge_id"], code)
     assert (right.status, right.body["email"]) == (200, address)
@@ -33,7 +33,7 @@ def test_a_korean_mail_is_requested_and_its_code_accepted_once(api, inbox, addre
 
 def test_the_language_may_come_from_the_header(api, inbox, address):
     assert api.post("request-code", {"email": address}, accept_language="ko-KR,ko;q=0.9").status == 202
-    assert inbox.mails(address)[0]["subject"].endswith("인증번호")
+    assert "인증번호" in inbox.mails(address)[0]["subject"]
 
 
 def test_wrong_codes_count_down_until_the_right_one_is_too_late(api, inbox, address):

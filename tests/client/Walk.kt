@@ -16,7 +16,7 @@ fun main(arguments: Array<String>) {
     expect("the id serves another address", service.requestCode("other-$email", id, "ko"), Requested(600, 60))
     val early = problem { service.requestCode(email, UUID.randomUUID().toString(), "ko") }
     expect("a request without the id has to wait", early.kind, "too-many-requests")
-    expect("and is told how long", early.retryAfter in 1..60, true)
+    expect("and is told how long, and why", early.retryAfter in 1..60 && early.limit == "pause", true)
 
     val code = mailedCode(inbox, email)
     val wrong = problem { service.verifyCode(email, id, if (code == "000000") "000001" else "000000") }
@@ -32,6 +32,10 @@ fun main(arguments: Array<String>) {
     change.requestCode(changed, id, "ko")
     expect("a purpose is in its proof", purpose(change.verifyCode(changed, id, mailedCode(inbox, changed))), "change-email")
 
+    val slash = EmailVerification("$api/")
+    for (pasted in listOf("mailto:$email", "Kim <$email>", " $email. ", "Mailto:<$email>")) {
+        expect("pasted: $pasted", problem { slash.verifyCode(pasted, id, "1") }.kind, "malformed-code")
+    }
     expect("no address", problem { service.requestCode("kim@", id, "ko") }.kind, "invalid-email")
     expect("no UUID", problem { service.requestCode(email, "1", "ko") }.kind, "malformed-request")
     expect("a page in place of JSON", problem { EmailVerification("$inbox/nothing").verifyCode(email, id, code) }.kind, "unreachable")
@@ -61,7 +65,7 @@ fun mailedCode(inbox: String, email: String): String {
         for (index in 0 until messages.length()) {
             val message = messages.getJSONObject(index)
             val recipient = message.getJSONObject("recipients").getJSONArray("to").getString(0)
-            if (recipient == email) return message.getString("subject").take(6)
+            if (recipient == email) return Regex("[0-9]{6}").find(message.getString("subject"))!!.value
         }
         Thread.sleep(100)
     }

@@ -20,7 +20,7 @@ async function mailedCode(): Promise<string> {
   for (let attempt = 0; attempt < 100; attempt += 1) {
     const { messages } = await (await fetch(`${INBOX_URL}/messages/`)).json();
     const mail = messages.find((message: { recipients: { to: string[] } }) => message.recipients.to[0] === email);
-    if (mail) return mail.subject.split(" ")[0];
+    if (mail) return /[0-9]{6}/.exec(mail.subject)![0];
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   throw new Error("no email arrived");

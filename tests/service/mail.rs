@@ -34,7 +34,7 @@ async fn a_mail_is_complete() {
     for part in [&simple["Subject"], &simple["Body"]["Text"], &simple["Body"]["Html"]] {
         assert_eq!(part["Charset"], "UTF-8");
     }
-    assert_eq!(mail.subject(), format!("{code} [예시] 인증번호"));
+    assert_eq!(mail.subject(), format!("[예시] 인증번호 {code}"));
     assert!(mail.text().starts_with(&code) && mail.text().contains("10분"));
     assert!(mail.html().contains(&code) && mail.html().contains("10분"));
 }

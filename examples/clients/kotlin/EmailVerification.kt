@@ -15,22 +15,30 @@ data class Requested(val expiresIn: Int, val resendIn: Int)
 data class Verified(val token: String, val expiresIn: Int)
 
 /** `kind` is a problem type of the service, `unreachable` (no usable response) or `bug` (the app sent something wrong). */
-class Problem(val kind: String, val retryAfter: Int = 0, val guessesLeft: Int = 0) : Exception(kind)
+class Problem(
+    val kind: String,
+    val retryAfter: Int = 0,
+    val guessesLeft: Int = 0,
+    /** Which limit a `too-many-requests` is about, such as `pause`. Empty if API Gateway says it. */
+    val limit: String = "",
+) : Exception(kind)
 
 /**
- * The functions block: call them in `withContext(Dispatchers.IO) { … }`. `api` has no slash at its end.
+ * The functions block: call them in `withContext(Dispatchers.IO) { … }`.
  * A code works only for the purpose for which it was requested.
  */
-class EmailVerification(private val api: String, private val purpose: String = "sign-up") {
+class EmailVerification(api: String, private val purpose: String = "sign-up") {
+    private val api = api.trimEnd('/')
+
     /** Mails a code. `challengeId` is the UUID of the whole sign-up: store it before the first call. */
     fun requestCode(email: String, challengeId: String, locale: String): Requested =
-        post("/request-code", mapOf("email" to email, "challenge_id" to challengeId, "locale" to locale)) {
+        post("/request-code", mapOf("email" to bare(email), "challenge_id" to challengeId, "locale" to locale)) {
             Requested(it.getInt("expires_in"), it.getInt("resend_in"))
         }
 
     /** Sends the code back. Safe to repeat: the same request gets the same proof for 60 seconds. */
     fun verifyCode(email: String, challengeId: String, code: String): Verified =
-        post("/verify-code", mapOf("email" to email, "challenge_id" to challengeId, "code" to code)) {
+        post("/verify-code", mapOf("email" to bare(email), "challenge_id" to challengeId, "code" to code)) {
             Verified(it.getString("token"), it.getInt("expires_in"))
         }
 
@@ -62,9 +70,19 @@ class EmailVerification(private val api: String, private val purpose: String = "
     private fun problem(status: Int, json: JSONObject): Problem {
         val type = json.optString("type")
         return when {
-            type.startsWith(URN) -> Problem(type.removePrefix(URN), json.optInt("retry_after"), json.optInt("guesses_left"))
+            type.startsWith(URN) -> {
+                val (seconds, guesses) = json.optInt("retry_after") to json.optInt("guesses_left")
+                Problem(type.removePrefix(URN), seconds, guesses, json.optString("limit"))
+            }
             status == 429 -> Problem("too-many-requests", 1) // API Gateway's own responses have no type.
             else -> Problem(if (status >= 500) "unreachable" else "bug")
         }
     }
+}
+
+/** The address without what is pasted around it: `mailto:`, a name in front, the dot of a phone's double space. */
+private fun bare(email: String): String {
+    val typed = email.trim().replace(Regex("^mailto:", RegexOption.IGNORE_CASE), "")
+    val inBrackets = Regex("<([^<>]*)>\$").find(typed)?.groupValues?.get(1)
+    return (inBrackets ?: typed).trim().removeSuffix(".")
 }

@@ -12,33 +12,38 @@ export class Problem extends Error {
   readonly kind: string;
   readonly retryAfter: number;
   readonly guessesLeft: number;
+  /** Which limit a `too-many-requests` is about, such as `pause`. Empty if API Gateway says it. */
+  readonly limit: string;
 
-  constructor(kind: string, retryAfter = 0, guessesLeft = 0) {
+  constructor(kind: string, retryAfter = 0, guessesLeft = 0, limit = "") {
     super(kind);
     this.kind = kind;
     this.retryAfter = retryAfter;
     this.guessesLeft = guessesLeft;
+    this.limit = limit;
   }
 }
+
+type Details = { type?: string; retry_after?: number; guesses_left?: number; limit?: string };
 
 export class EmailVerification {
   private readonly api: string;
   private readonly purpose: string;
 
-  /** `api` has no slash at its end. A code works only for the purpose for which it was requested. */
+  /** A code works only for the purpose for which it was requested. */
   constructor(api: string, purpose = "sign-up") {
-    this.api = api;
+    this.api = api.replace(/\/+$/, "");
     this.purpose = purpose;
   }
 
   /** Mails a code. `challengeId` is the UUID of the whole sign-up: store it before the first call. */
   requestCode(email: string, challengeId: string, locale: string): Promise<Requested> {
-    return this.post("/request-code", { email, challenge_id: challengeId, locale, purpose: this.purpose });
+    return this.post("/request-code", { email: bare(email), challenge_id: challengeId, locale, purpose: this.purpose });
   }
 
   /** Sends the code back. Safe to repeat: the same request gets the same proof for 60 seconds. */
   verifyCode(email: string, challengeId: string, code: string): Promise<Verified> {
-    return this.post("/verify-code", { email, challenge_id: challengeId, code, purpose: this.purpose });
+    return this.post("/verify-code", { email: bare(email), challenge_id: challengeId, code, purpose: this.purpose });
   }
 
   private async post<Result>(path: string, members: object): Promise<Result> {
@@ -47,7 +52,7 @@ export class EmailVerification {
     const abort = new AbortController(); // React Native has no AbortSignal.timeout.
     const timer = setTimeout(() => abort.abort(), TIMEOUT_MS);
     let status: number;
-    let json: (Result & { expires_in?: number; type?: string; retry_after?: number; guesses_left?: number }) | null;
+    let json: (Result & { expires_in?: number } & Details) | null;
     try {
       const response = await fetch(this.api + path, { method: "POST", headers, body, signal: abort.signal });
       status = response.status;
@@ -59,11 +64,18 @@ export class EmailVerification {
     }
     if (status < 300 && json?.expires_in !== undefined) return json;
     if (json?.type?.startsWith(URN)) {
-      throw new Problem(json.type.slice(URN.length), json.retry_after, json.guesses_left);
+      throw new Problem(json.type.slice(URN.length), json.retry_after, json.guesses_left, json.limit);
     }
     // API Gateway's own responses have no type.
     if (status === 429) throw new Problem("too-many-requests", 1);
     // A hotspot's login page is a 200 as well.
     throw new Problem(status >= 500 || status < 300 ? "unreachable" : "bug");
   }
+}
+
+/** The address without what is pasted around it: `mailto:`, a name in front, the dot of a phone's double space. */
+function bare(email: string): string {
+  const typed = email.trim().replace(/^mailto:/i, "");
+  const inBrackets = /<([^<>]*)>$/.exec(typed);
+  return (inBrackets?.[1] ?? typed).trim().replace(/\.$/, "");
 }

@@ -133,7 +133,10 @@ impl SentMail {
 
     /// The code, read from the subject as a person would.
     pub(crate) fn code(&self) -> String {
-        let code = self.subject().split(' ').next().expect("a first word");
+        let mut words = self.subject().split(' ');
+        let code = words
+            .find(|word| word.bytes().all(|byte| byte.is_ascii_digit()))
+            .expect("a code");
         assert!(code.bytes().all(|byte| byte.is_ascii_digit()), "{code}");
         code.to_owned()
     }

@@ -4,7 +4,7 @@
 # $minutes  how many minutes they still work
 # $sender   the app's name
 
-# Begins with the code, because a notification shows only the first words.
+# Has the code near its beginning, because a notification shows only the first words. Korean emails begin with [the sender].
 subject = { $code } is your { $sender } code
 # The subject without the code.
 title = Your { $sender } code

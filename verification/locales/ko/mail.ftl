@@ -1,4 +1,4 @@
-subject = { $code } [{ $sender }] 인증번호
+subject = [{ $sender }] 인증번호 { $code }
 title = { $sender } 인증번호
 sign-up = 회원가입을 계속하려면 인증번호를 앱에 입력해 주세요.
 change-email = 계정의 이메일 주소를 이 주소로 변경하려면 인증번호를 앱에 입력해 주세요.
