@@ -105,8 +105,8 @@ def use(run):
     expect("the right one is accepted", (status, right["email"]), (200, ADDRESS))
     status, _, keys = curl(run.curl_line(".well-known/jwks.json"))
     expect("one key is published", (status, len(keys["keys"])), (200, 1))
-    odd = submit(code + "' -H 'X-Forwarded-Proto: !!' -H 'X-Name: 한국' -d '{}")
-    expect("odd headers are survived", problem(odd), "400 malformed-request")
+    odd = submit("' -H 'X-Forwarded-Proto: !!' -H 'X-Name: 한국' -d '")
+    expect("odd headers are survived", problem(odd), "400 malformed-code")
 
     items, log = json.dumps(table()), run.text().partition("The functions' log follows")[2]
     kinds = sorted(item["pk"]["S"].partition("/")[0] for item in table())
