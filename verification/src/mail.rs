@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_code_is_the_first_thing_a_phone_shows() {
+    fn the_code_is_among_the_first_words_that_a_phone_shows() {
         for locale in Locale::ALL {
             let mail = mail(*locale, 600, "Example");
             let begins = mail.subject.starts_with("012345 ");
