@@ -81,6 +81,37 @@ async fn what_ses_did_not_take_costs_nothing_and_its_code_does_not_work() {
     }
 }
 
+/// Messages of SES that people have reported. Whoever types such an address must not wake the operator.
+#[tokio::test]
+async fn an_address_that_ses_cannot_read_is_the_callers_mistake_and_costs_nothing() {
+    for message in [
+        "Domain contains illegal character",
+        "Local address contains dot-dot",
+        "Missing final '@domain'",
+        "Missing local name",
+        "Illegal address",
+        "Invalid email address kim@example.com.",
+    ] {
+        let service = Service::start().await;
+        service
+            .ses
+            .set_mood(Mood::Refusing(400, "BadRequestException", message));
+        let refused = ask(&service).await;
+        assert_eq!(refused.problem(), "422 invalid-email", "{message}");
+        assert_eq!(counts(&service).await, [0, 0, 0, 0], "{message}");
+        let guess = service.verify_code(OWN_ID, "000000").await;
+        assert_eq!(guess.problem(), "401 code-expired", "{message}: nothing to guess at");
+        service.ses.set_mood(Mood::Willing);
+        assert_eq!(ask(&service).await.status, 202, "{message}: no pause");
+    }
+    let log = log::text();
+    let line = log.lines().find(|line| line.contains("SES cannot mail an address"));
+    assert!(
+        line.is_some_and(|line| line.contains(r#""level":"WARN""#)),
+        "no alarm: {line:?}"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_ses_may_have_taken_is_only_unconfirmed_and_its_code_works() {
     for (mood, taken) in [

@@ -37,6 +37,11 @@ impl RequestCode {
             Ok(false) => tracing::warn!("an email stays charged: its challenge has changed since"),
             Err(cause) => tracing::error!(%cause, "an email stays charged"),
         }
+        if let MailError::BadAddress(cause) = &error {
+            // A caller may type as many as they like, so it wakes nobody.
+            tracing::warn!(%cause, "SES cannot mail an address that this service takes for one");
+            return Err(Problem::InvalidEmail);
+        }
         Err(match error.retry_after() {
             Some(retry_after) => Problem::MailUnavailable {
                 cause: error.to_string(),

@@ -36,6 +36,11 @@ const STOPPED_CODES: [&str; 5] = [
 ];
 /// What SES says when there are too many calls.
 const THROTTLED_CODES: [&str; 3] = ["TooManyRequestsException", "Throttling", "ThrottlingException"];
+/// What SES says about a request that it cannot read. The second is the name of its first API.
+const UNREADABLE_CODES: [&str; 2] = ["BadRequestException", "InvalidParameterValue"];
+/// Words of its messages when that is about an address: "Domain contains illegal character", "Missing local name", "Illegal
+/// address". The sender's is the same in every email, so it is the recipient's.
+const ADDRESS_WORDS: [&str; 3] = ["address", "domain", "local name"];
 
 /// The SES message tag of every email. It tells these emails from others of the account.
 const SERVICE_TAG: (&str, &str) = ("service", "email-verification");
@@ -71,6 +76,9 @@ pub enum MailError {
     /// SES did not say whether it took the email: it was too slow, the connection broke, or it failed itself.
     #[error("SES did not say whether it took the mail: {0}")]
     Unconfirmed(String),
+    /// SES cannot mail this address, although [`Recipient::parse`] takes it.
+    #[error("SES cannot mail the address: {0}")]
+    BadAddress(String),
     /// SES will not take this email. The set-up is wrong (an unverified sender, for example), or this service is.
     #[error("SES refused the mail: {0}")]
     Refused(String),
@@ -142,7 +150,7 @@ impl MailError {
         match self {
             Self::Unavailable { retry_after, .. } => Some(*retry_after),
             Self::Unconfirmed(_) => Some(UNCONFIRMED),
-            Self::Refused(_) | Self::Unbuilt(_) => None,
+            Self::BadAddress(_) | Self::Refused(_) | Self::Unbuilt(_) => None,
         }
     }
 
@@ -159,12 +167,20 @@ impl MailError {
             SdkError::ServiceError(refusal) => match refusal.err().code() {
                 Some(code) if THROTTLED_CODES.contains(&code) => unavailable(cause, BRIEFLY),
                 Some(code) if STOPPED_CODES.contains(&code) => unavailable(cause, STOPPED),
+                Some(code) if UNREADABLE_CODES.contains(&code) && is_about_address(refusal.err()) => {
+                    Self::BadAddress(cause)
+                }
                 _ if refusal.raw().status().is_server_error() => Self::Unconfirmed(cause),
                 _ => Self::Refused(cause),
             },
             _ => Self::Unbuilt(cause),
         }
     }
+}
+
+fn is_about_address(refusal: &SendEmailError) -> bool {
+    let message = refusal.message().unwrap_or_default().to_ascii_lowercase();
+    ADDRESS_WORDS.iter().any(|word| message.contains(word))
 }
 
 /// Writes `name <address>` as a header may carry it. A name in plain ASCII is quoted (RFC 5322, 3.2.4), any other is encoded
