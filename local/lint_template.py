@@ -50,6 +50,7 @@ ROUTES = {
     "POST /request-code": "RequestCode",
     "POST /verify-code": "VerifyCode",
     "GET /.well-known/jwks.json": "VerifyCode",
+    "GET /.well-known/openid-configuration": "VerifyCode",
     "GET /verify": "VerifyCode",
     "POST /verify": "VerifyCode",
 }

@@ -22,6 +22,8 @@ const EVENTS: &[(&str, &str)] = &[
     ("request-code-wrong-type", "400 malformed-request"),
     ("verify-code", "200"),
     ("verify-code-base64", "200"),
+    ("verify-code-discovery", "200"),
+    ("verify-code-discovery-post", "405 about:blank"),
     ("verify-code-form", "415 unsupported-media-type"),
     ("verify-code-invalid-email", "422 invalid-email"),
     ("verify-code-jwks", "200"),

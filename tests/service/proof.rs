@@ -110,6 +110,24 @@ async fn the_key_set_answers_behind_the_stage_of_an_api_as_well() {
     assert_eq!(service.verify_code_event(&event).await.status, 200);
 }
 
+/// What a library needs that is told the issuer's URL alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_discovery_leads_from_the_issuer_to_its_keys() {
+    let service = Service::start().await;
+    let (id, code) = service.mailed_code().await;
+    let claims = service.verify_code(&id, &code).await.token().claims();
+    service.traffic.forget();
+    let found = service.verify_code_event(&event::read("verify-code-discovery")).await;
+    let issuer = claims["iss"].as_str().expect("an issuer");
+    let expected = json!({
+        "issuer": issuer,
+        "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
+        "id_token_signing_alg_values_supported": ["ES256"],
+    });
+    assert_eq!((found.status, &found.body), (200, &expected));
+    assert_eq!(service.traffic.calls(), 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_issuer_is_what_api_gateway_says_and_never_what_the_caller_does() {
     let service = Service::start().await;

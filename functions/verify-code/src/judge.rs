@@ -7,7 +7,6 @@ use lambda_http::Request;
 use time::UtcDateTime;
 use verification::aws::table::TableError;
 use verification::http::problem::Problem;
-use verification::http::request;
 use verification::http::response::Success;
 use verification::keys::key_ring::KeyRing;
 use verification::rules::challenge_id::{ChallengeName, ChallengeRef};
@@ -48,8 +47,7 @@ impl VerifyCode {
         now: UtcDateTime,
     ) -> Result<Success, Problem> {
         // Before the guess: without an issuer there is no proof, and the guess would be lost.
-        let issuer = self.config.shared.api_url.at(request::domain(request));
-        let issuer = issuer.ok_or_else(|| Problem::internal("the event names no domain"))?;
+        let issuer = self.issuer(request)?;
         let key_ring = self.secret.key_ring(now).await;
         let judged = self.submit(&key_ring, &attempt, now).await.map_err(Problem::internal)?;
         let is_test = self.test_code(&attempt.challenge.recipient, now).is_some();

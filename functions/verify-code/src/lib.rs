@@ -6,6 +6,8 @@
 mod judge;
 mod link;
 
+use std::borrow::Cow;
+
 use lambda_http::{Body, Request, Response};
 use time::UtcDateTime;
 use verification::aws::client;
@@ -24,6 +26,8 @@ use crate::judge::Attempt;
 
 /// Where backends look for the public keys of proofs: under a well-known path (RFC 8615) of the issuer.
 const KEY_SET_PATH: &str = "/.well-known/jwks.json";
+/// Where libraries look up where the keys are (`OpenID` Connect Discovery 1.0, 4).
+const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 
 /// The function, with everything that it sets up once.
 pub struct VerifyCode {
@@ -59,6 +63,7 @@ impl VerifyCode {
         // Before the path comes the stage of the API, if it has one.
         let outcome = match request.uri().path() {
             path if path.ends_with(KEY_SET_PATH) => self.key_set(request, now).await,
+            path if path.ends_with(DISCOVERY_PATH) => self.discovery(request),
             path if path.ends_with(PAGE_PATH) => return self.page(request, now).await,
             _ => self.verify_code(request, now).await,
         };
@@ -72,6 +77,24 @@ impl VerifyCode {
         keys.map(Success::KeySet).map_err(|error| Problem::KeySetUnavailable {
             cause: error.to_string(),
         })
+    }
+
+    /// `GET /.well-known/openid-configuration`: where the keys are.
+    fn discovery(&self, request: &Request) -> Result<Success, Problem> {
+        request::require("GET", request)?;
+        let issuer = self.issuer(request)?;
+        Ok(Success::Discovery {
+            key_set_url: format!("{issuer}{KEY_SET_PATH}"),
+            issuer,
+        })
+    }
+
+    /// `iss` of the proofs of a request.
+    fn issuer(&self, request: &Request) -> Result<String, Problem> {
+        let issuer = self.config.shared.api_url.at(request::domain(request));
+        issuer
+            .map(Cow::into_owned)
+            .ok_or_else(|| Problem::internal("the event names no domain"))
     }
 
     /// `POST /verify-code`: a proof for a right code, or for a link.

@@ -1,4 +1,4 @@
-//! The Lambda function behind `POST /verify-code`, `/verify` and `GET /.well-known/jwks.json`.
+//! The Lambda function behind `POST /verify-code`, `/verify` and `GET /.well-known/…`.
 
 use std::process::ExitCode;
 

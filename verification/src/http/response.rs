@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use time::Duration;
 
 use crate::keys::key_ring::{KEY_SET_MAX_AGE, KeySet};
+use crate::keys::proof_key::ALGORITHM;
 use crate::rules::challenge_id::{ChallengeId, ChallengeName};
 
 /// What a request achieved.
@@ -26,6 +27,15 @@ pub enum Success {
     },
     /// The public keys of proofs.
     KeySet(KeySet),
+    /// Where they are, and how proofs are signed: what a library needs to verify one by the issuer's URL alone.
+    ///
+    /// Those three members of `OpenID` Connect Discovery 1.0, 3 that verifiers read. The others belong to log-ins.
+    Discovery {
+        /// `iss` of every proof.
+        issuer: String,
+        /// Where the keys are.
+        key_set_url: String,
+    },
 }
 
 /// A challenge whose code is in the recipient's email.
@@ -58,7 +68,7 @@ pub enum MailedBy {
 }
 
 impl Success {
-    /// Logs it. (Reading the keys is no event.)
+    /// Logs it. (Reading the keys, or where they are, is no event.)
     pub(super) fn log(&self) {
         match self {
             Self::Mailed(Mailed { challenge_id, by, .. }) => match by {
@@ -72,7 +82,7 @@ impl Success {
                 let outcome = if *is_test { "test-verified" } else { "verified" };
                 tracing::info!(outcome, challenge_id = %challenge.id);
             }
-            Self::KeySet(_) => {}
+            Self::KeySet(_) | Self::Discovery { .. } => {}
         }
     }
 
@@ -93,14 +103,14 @@ impl Success {
                 });
                 json(StatusCode::OK, "application/json", &body)
             }
-            Self::KeySet(keys) => {
-                let mut response = json(StatusCode::OK, "application/jwk-set+json", &json!(keys));
-                // The only response that anybody may keep.
-                let max_age = format!("public, max-age={}", KEY_SET_MAX_AGE.whole_seconds());
-                if let Ok(value) = HeaderValue::try_from(max_age) {
-                    response.headers_mut().insert(header::CACHE_CONTROL, value);
-                }
-                response
+            Self::KeySet(keys) => public_json("application/jwk-set+json", &json!(keys)),
+            Self::Discovery { issuer, key_set_url } => {
+                let body = json!({
+                    "issuer": issuer,
+                    "jwks_uri": key_set_url,
+                    "id_token_signing_alg_values_supported": [ALGORITHM],
+                });
+                public_json("application/json", &body)
             }
         }
     }
@@ -115,6 +125,16 @@ impl Mailed {
         });
         json(StatusCode::ACCEPTED, "application/json", &body)
     }
+}
+
+/// A response with a JSON body that anybody may keep for a while.
+fn public_json(media_type: &'static str, body: &Value) -> Response<Body> {
+    let mut response = json(StatusCode::OK, media_type, body);
+    let max_age = format!("public, max-age={}", KEY_SET_MAX_AGE.whole_seconds());
+    if let Ok(value) = HeaderValue::try_from(max_age) {
+        response.headers_mut().insert(header::CACHE_CONTROL, value);
+    }
+    response
 }
 
 /// A response with a JSON body that nobody may keep.

@@ -10,6 +10,9 @@ use p256::ecdsa::{Signature, SigningKey};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+/// How proofs are signed (RFC 7518, 3.1).
+pub const ALGORITHM: &str = "ES256";
+
 /// The key that signs proofs.
 #[derive(Clone)]
 pub struct ProofKey {
@@ -91,7 +94,7 @@ impl Jwk {
         // RFC 7638, 3: the required members, in this order and without white space.
         let required = format!(r#"{{"crv":"{crv}","kty":"{kty}","x":"{x}","y":"{y}"}}"#);
         Ok(Self {
-            alg: "ES256",
+            alg: ALGORITHM,
             crv,
             kid: BASE64URL_NOPAD.encode(&Sha256::digest(required)),
             kty,
