@@ -37,7 +37,12 @@ def combinations(zone):
     yield "own domain, records elsewhere", OWN_DOMAIN
     everything = OWN_DOMAIN | ALARMS | {"ApiHostedZoneId": zone, "SandboxRecipient": "you@example.com"}
     switched_on = dict.fromkeys(("Dashboard", "MailMetrics", "Tracing", "VerificationLink"), "on")
-    yield "everything", everything | switched_on | {"AllowedOrigin": "https://example.com", "ReservedConcurrency": 5}
+    yield (
+        "everything",
+        everything
+        | switched_on
+        | {"AllowedOrigins": "https://example.com,https://localhost", "ReservedConcurrency": 5},
+    )
 
 
 def expected_resources(resources, holding):

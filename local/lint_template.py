@@ -248,8 +248,9 @@ def faults(resources, parameters):
     endpoint = body["servers"][0].get("x-amazon-apigateway-endpoint-configuration")
     is_closed = {"disableExecuteApiEndpoint": {"Fn::If": ["HasApiDomain", True, False]}}
     # Here SAM has put the default, which is empty, in place of the parameter.
-    cors = {"allowOrigins": [""], "allowMethods": ["POST"], "allowHeaders": ["content-type"]}
-    found += differs("CORS", body["x-amazon-apigateway-cors"], {"Fn::If": ["HasAllowedOrigin", cors, NOTHING]})
+    cors = {"allowOrigins": {"Fn::Split": [",", ""]}, "allowMethods": ["POST"], "allowHeaders": ["authorization", "*"]}
+    cors["maxAge"] = 7200
+    found += differs("CORS", body["x-amazon-apigateway-cors"], {"Fn::If": ["HasAllowedOrigins", cors, NOTHING]})
     found += differs("the API's first endpoint, beside a domain of one's own", endpoint, is_closed)
     document = yaml.safe_load((ROOT / "openapi.yaml").read_text())
     documented = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}

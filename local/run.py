@@ -49,8 +49,14 @@ def main():
         service.build()
         service.start_aws_and_inbox()
         # With the link, which leads back to the sample; the default is without.
-        service.deploy(ProofIssuer=service.api, VerificationLink="on", AppReturnUrl=f"{service.app}/")
-        service.serve(cors=True)
+        origins = os.environ.get("ALLOWED_ORIGINS") or service.app
+        service.deploy(
+            ProofIssuer=service.api,
+            VerificationLink="on",
+            AppReturnUrl=f"{service.app}/",
+            AllowedOrigins=origins,
+        )
+        service.serve()
         service.start_app()
         describe(service)
         with contextlib.suppress(KeyboardInterrupt):  # That is how it is meant to end.

@@ -20,6 +20,8 @@ from pathlib import Path
 
 import boto3
 
+from local import gateway
+
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = Path(sys.executable).parent
 STACK = "email-verification"
@@ -84,6 +86,12 @@ def is_free(port):
     return True
 
 
+def free_port():
+    """A port that nothing uses at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
 def link_packages(folder):
     """Lets the scripts of a folder import the npm packages that local/setup.sh has installed."""
     modules = folder / "node_modules"
@@ -103,6 +111,8 @@ class Service:
         self.app = f"http://127.0.0.1:{ports.app}"
         # Logs and the functions' environment, while the service runs.
         self.state = ROOT / ".local" / str(ports.api)
+        # Those of the newest deploy.
+        self.parameters = {}
         self.processes = {}
 
     def environment(self):
@@ -191,7 +201,8 @@ class Service:
         # In a file, as the README has it. JSON is YAML as well.
         path = self.state / "parameters.yaml"
         sender = {"SenderAddress": "no-reply@example.com", "SenderName": "예시 앱"}
-        path.write_text(json.dumps(sender | {name: str(value) for name, value in parameters.items()}))
+        self.parameters = sender | {name: str(value) for name, value in parameters.items()}
+        path.write_text(json.dumps(self.parameters))
         command += ["--no-confirm-changeset", "--no-progressbar", "--parameter-overrides", f"file://{path}"]
         command = [str(part) for part in command]
         with open(self.state / "deploy.log", "wb") as log:
@@ -200,21 +211,30 @@ class Service:
         if done.returncode:
             raise Failure(f"`sam deploy` failed.{self._tail('deploy', 40)}")
 
-    def serve(self, log=None, cors=False):
-        """Runs both functions with the environment that the template gives them. They log to the terminal or a file.
-
-        With `cors` a web page may call them, as with the parameter AllowedOrigin, which only API Gateway knows.
+    def serve(self, log=None):
+        """Runs both functions with the environment that the template gives them, behind the routes and the CORS of the
+        stack's API. They log to the terminal or a file.
         """
         variables = self._functions_environment()
         lines = [f'{name}="{value}"\n' for name, value in sorted(variables.items())]
         (self.state / "env").write_text("".join(lines))
         say("Starting both functions …")
+        port = free_port()
         self._start(
             "functions",
-            [TOOLS / "cargo-lambda", "lambda", "watch", "--invoke-address", self.api_address]
-            + ["--invoke-port", self.ports.api, "--env-file", self.state / "env"]
-            + ([] if cors else ["--disable-cors"]),
+            [TOOLS / "cargo-lambda", "lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", port]
+            + ["--env-file", self.state / "env", "--disable-cors"],
             log=log,
+        )
+        link_packages(ROOT / "local")
+        self._start(
+            "gateway",
+            [TOOLS / "node", ROOT / "local" / "gateway.mjs"],
+            log="gateway",
+            API_ADDRESS=self.api_address,
+            API_PORT=str(self.ports.api),
+            FUNCTIONS_URL=f"http://127.0.0.1:{port}",
+            **gateway.variables(ROOT / "template.yaml", self.parameters),
         )
         # Any response will do; the first request starts the function.
         for path in ("request-code", "verify-code"):
@@ -234,9 +254,10 @@ class Service:
         )
         self._wait_for("app", lambda: responds(self.app))
 
-    def stop(self, name):
-        """Stops one of the processes."""
-        self._stop_process(self.processes.pop(name))
+    def stop_serving(self):
+        """Stops what `serve` has started."""
+        for name in ("gateway", "functions"):
+            self._stop_process(self.processes.pop(name))
 
     def check(self):
         """Fails if something stopped by itself."""

@@ -88,6 +88,15 @@ def problem(response):
     return f"{status} {body['type'].removeprefix('urn:email-verification:')}"
 
 
+def preflight(origin):
+    """What a browser is told that asks for a page of this origin: origin, methods, headers and time to keep that."""
+    headers = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-trace"}
+    request = urllib.request.Request(f"{SERVICE.api}/request-code", method="OPTIONS", headers=headers)
+    with urllib.request.urlopen(request, timeout=10) as response:
+        names = ("Allow-Origin", "Allow-Methods", "Allow-Headers", "Max-Age")
+        return [response.headers[f"Access-Control-{name}"] for name in names]
+
+
 def use(run):
     expect("the sample app is there", b"email-form" in urllib.request.urlopen(SERVICE.app, timeout=10).read(), True)
     request_line, verify_line = run.curl_line("request-code"), run.curl_line("verify-code")
@@ -107,6 +116,9 @@ def use(run):
     expect("one key is published", (status, len(keys["keys"])), (200, 1))
     odd = submit("' -H 'X-Forwarded-Proto: !!' -H 'X-Name: 한국' -d '")
     expect("odd headers are survived", problem(odd), "400 malformed-code")
+    expect("a page of the app may call", preflight(SERVICE.app), [SERVICE.app, "POST", "authorization,*", "7200"])
+    expect("another page may not", preflight("http://127.0.0.1:1")[0], None)
+    expect("nothing is at /", curl(f"curl -i {SERVICE.api}/")[::2], (404, {"message": "Not Found"}))
 
     items, log = json.dumps(table()), run.text().partition("The functions' log follows")[2]
     kinds = sorted(item["pk"]["S"].partition("/")[0] for item in table())

@@ -52,6 +52,27 @@ for (const token of JSON.parse(readFileSync(0, "utf8"))) {
 }
 console.log(JSON.stringify(responses));
 """,
+    # A library that is told the issuer's URL alone. It does not know what is special about a proof, such as purpose.
+    "middleware": """
+import { readFileSync } from "node:fs";
+import express from "express";
+import { auth } from "express-oauth2-jwt-bearer";
+
+const { PROOF_ISSUER, PROOF_AUDIENCE } = process.env;
+const app = express();
+app.use(auth({ issuerBaseURL: PROOF_ISSUER, audience: PROOF_AUDIENCE, tokenSigningAlg: "ES256" }));
+app.get("/", (request, response) => response.json({ email: request.auth.payload.email }));
+app.use((error, request, response, next) => response.json({ refused: error.message }));
+const server = app.listen(0, "127.0.0.1", async () => {
+  const responses = [];
+  for (const token of JSON.parse(readFileSync(0, "utf8"))) {
+    const headers = { authorization: `Bearer ${token}` };
+    responses.push(await (await fetch(`http://127.0.0.1:${server.address().port}`, { headers })).json());
+  }
+  console.log(JSON.stringify(responses));
+  process.exit();
+});
+""",
     "go": """
 package main
 
@@ -139,7 +160,7 @@ class Backend:
             shutil.copy(EXAMPLES / "django" / "signup" / "proof.py", folder)
             (folder / "check.py").write_text(CHECK[name])
             self.command = [sys.executable, "check.py"]
-        elif name == "node":
+        elif name in ("node", "middleware"):
             shutil.copy(EXAMPLES / "express" / "proof.mjs", folder)
             link_packages(folder)
             (folder / "check.mjs").write_text(CHECK[name])

@@ -193,6 +193,18 @@ def test_a_backend_that_is_not_configured_accepts_nothing(backend, other):
         assert done.returncode != 0 and "email" not in done.stdout, done
 
 
+def test_a_library_that_knows_the_issuer_alone_verifies_a_proof(proof, issuer, tmp_path):
+    library = Backend("middleware", tmp_path)
+    payload = proof.token.split(".")[1]
+    unsigned = f"{encoded(proof.header | {'alg': 'none'})}.{payload}."
+    changed = f"{proof.token.rsplit('.', 1)[0]}.{encoded(bytes(64))}"
+    accepted, *refusals = library.check(proof.token, unsigned, changed, issuer=issuer, audience=AUDIENCE)
+    assert accepted == {"email": proof.email}
+    assert all("refused" in response for response in refusals), refusals
+    (other,) = library.check(proof.token, issuer=issuer, audience="another-backend")
+    assert "aud" in other["refused"]
+
+
 def test_a_right_code_is_used_up_after_a_minute(api, proof):
     wait_until(proof.claims["iat"] + 50)
     again = api.verify_code(proof.email, proof.id, proof.code)
