@@ -42,6 +42,11 @@ class Ports:
     inbox: int = 1080
     app: int = 9080
 
+    @property
+    def functions(self):
+        """That of `cargo lambda watch`, to which the API's port leads."""
+        return self.api + 1
+
     @classmethod
     def from_environment(cls):
         """Each port can be set by a variable, as in `make run API_PORT=9001`."""
@@ -84,12 +89,6 @@ def is_free(port):
         except OSError:
             return False
     return True
-
-
-def free_port():
-    """A port that nothing uses at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 def link_packages(folder):
@@ -219,11 +218,10 @@ class Service:
         lines = [f'{name}="{value}"\n' for name, value in sorted(variables.items())]
         (self.state / "env").write_text("".join(lines))
         say("Starting both functions …")
-        port = free_port()
         self._start(
             "functions",
-            [TOOLS / "cargo-lambda", "lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", port]
-            + ["--env-file", self.state / "env", "--disable-cors"],
+            [TOOLS / "cargo-lambda", "lambda", "watch", "--invoke-address", "127.0.0.1"]
+            + ["--invoke-port", self.ports.functions, "--env-file", self.state / "env", "--disable-cors"],
             log=log,
         )
         link_packages(ROOT / "local")
@@ -233,7 +231,7 @@ class Service:
             log="gateway",
             API_ADDRESS=self.api_address,
             API_PORT=str(self.ports.api),
-            FUNCTIONS_URL=f"http://127.0.0.1:{port}",
+            FUNCTIONS_URL=f"http://127.0.0.1:{self.ports.functions}",
             **gateway.variables(ROOT / "template.yaml", self.parameters),
         )
         # Any response will do; the first request starts the function.
@@ -332,10 +330,11 @@ class Service:
             self.state.parent.rmdir()
 
     def _check_ports(self):
-        taken = [(Ports.variable(name), port) for name, port in self.ports.items() if not is_free(port)]
+        ports = [*self.ports.items(), ("api", self.ports.functions)]
+        taken = [(Ports.variable(name), port) for name, port in ports if not is_free(port)]
         if taken:
             numbers = ", ".join(str(port) for _, port in taken)
-            others = " ".join(f"{name}={port + 1}" for name, port in taken)
+            others = " ".join(f"{name}={port + 1}" for name, port in dict(taken).items())
             shows = "lsof -nP -iTCP -sTCP:LISTEN" if sys.platform == "darwin" else "ss -ltnp"
             raise Failure(
                 f"Taken: port {numbers}. Stop what listens there (`{shows}` shows it), "

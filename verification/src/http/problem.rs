@@ -125,6 +125,7 @@ impl Problem {
                 Details::without_type(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
                     .header(header::ALLOW, allowed)
             }
+            // Without WWW-Authenticate: docs/decisions.md says why.
             Self::InvalidCode { guesses_left, .. } => {
                 Details::new(StatusCode::UNAUTHORIZED, "invalid-code", "The code is wrong")
                     .member("guesses_left", json!(guesses_left))
