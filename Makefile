@@ -1,4 +1,4 @@
-.PHONY: help run test fuzz interleavings simulate mutants check-sender test-sender rotate test-rotate lint smoke arm64 e2e contract clients pages browser screenshots setup setup-browser setup-kotlin
+.PHONY: help run test fuzz interleavings simulate mutants check-sender test-sender rotate test-rotate lint smoke arm64 e2e contract clients pages browser mails screenshots setup setup-browser setup-kotlin
 
 help:
 	@echo "make run          run the service on this machine, with a local AWS and an inbox"
@@ -17,6 +17,7 @@ help:
 	@echo "make pages        write docs/api.md from openapi.yaml, and docs/parameters.md from template.yaml"
 	@echo "make clients      compile the Kotlin client in examples/clients, and run it"
 	@echo "make browser      use the sample app and the link of an email in a real browser, and check every page"
+	@echo "make mails        check that mail clients support what every mail needs, and that SpamAssassin gives it no points"
 	@echo "make screenshots  draw every mail and page into docs/images, in each language and width"
 	@echo "make arm64        build with SAM for arm64, and look at the binaries"
 	@echo "make e2e          build and deploy with SAM to a local AWS that enforces IAM, and test the stack"
@@ -88,6 +89,9 @@ pages: setup
 
 browser: setup-browser
 	@.venv/bin/python -m local.browser
+
+mails: setup-browser
+	@.venv/bin/python -m local.mails
 
 screenshots: setup-browser
 	@.venv/bin/python -m local.screenshots

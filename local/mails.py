@@ -1,6 +1,7 @@
 """Checks every email: whether mail clients support what it cannot do without, and whether SpamAssassin gives it points.
 
 The code must be readable, the link must open, and the text must stand in its order and language. Looks may be missing.
+What a client supports in part passes: caniemail counts a notice about other values than the email's as part.
 """
 
 import json
@@ -13,7 +14,7 @@ from pathlib import Path
 from local import chromium, spam
 from local.service import ROOT, TOOLS, Failure, say
 
-# The app of Windows Mail too.
+# Outlook on Windows and Windows Mail.
 OUTLOOK = "outlook.windows*"
 # What a client may do without, which clients, and why the email is fine then. A new line needs such a reason.
 MAY_BE_MISSING = [
@@ -23,8 +24,8 @@ MAY_BE_MISSING = [
     ("@media", OUTLOOK, "it has nothing but dark mode"),
     ("color-scheme CSS property", "*", "a client that darkens by itself changes text and background together"),
     ("color-scheme meta tag", "*", "the same"),
-    ("display:none", "gmail.mobile-webmail", "the preview shows: one line, 1px high, of words that follow anyway"),
-    ("opacity", "gmail.mobile-webmail", "the same"),
+    ("display:none", "gmail.mobile-webmail", "max-height and overflow hide the preview"),
+    ("opacity", "gmail.mobile-webmail", "max-height and overflow hide the preview"),
     ("opacity", OUTLOOK, "display:none hides the preview"),
     ("overflow", OUTLOOK, "display:none hides the preview"),
     ("overflow", "outlook.android", "display:none hides the preview"),
@@ -34,7 +35,7 @@ MAY_BE_MISSING = [
     ("border-radius", OUTLOOK, "the corners are square"),
     ("system-ui, ui-serif, ui-sans-serif, ui-rounded, ui-monospace", OUTLOOK, "other fonts follow, Consolas for one"),
     ("word-break", "outlook.windows-mail", "Korean lines may break within a word"),
-    ("overflow-wrap", "gmail.*", "only a word wider than the screen is cut or scrolled to, and the code is none"),
+    ("overflow-wrap", "gmail.*", "one scrolls to a name or contact wider than the screen; the code is not"),
     ("overflow-wrap", "outlook.*", "the same"),
     ("white-space", OUTLOOK, "the code has no space to break at, and fits into 320px"),
     ("white-space", "samsung-email.android", "the same"),

@@ -12,10 +12,6 @@ from pathlib import Path
 from local import system
 from local.service import Failure, say
 
-SENDERS = {"en": "Example", "ja": "サンプル", "ko": "예시 앱"}
-# An address of SES: one of those for examples costs 1.3 points.
-HOST, IP = "e234-1.smtp-out.ap-northeast-2.amazonses.com", "23.251.234.1"
-
 
 def install():
     if shutil.which("spamassassin") is None:
@@ -23,15 +19,16 @@ def install():
 
 
 def message(mail):
-    """The email as it arrives: SES puts text and HTML together and adds headers, the receiver adds `Received`."""
+    """The email as SES sends it, which puts text and HTML together and adds headers.
+
+    Without a `Received` header: SpamAssassin gives points for an IP address that is for examples.
+    """
     subject, _, text = mail.with_suffix(".txt").read_text().partition("\n\n")
-    sender = SENDERS[mail.stem.rsplit("-", 1)[-1]]
     now = datetime.now(UTC)
     email = EmailMessage()
     email["Return-Path"] = "<0109000000000000-0a1b2c3d-000000@bounce.example.com>"
-    email["Received"] = f"from {HOST} ({HOST} [{IP}]) by mx.example.net with ESMTPS; {format_datetime(now)}"
     email["Date"] = format_datetime(now)
-    email["From"] = f"{sender} <no-reply@example.com>"
+    email["From"] = "Example <no-reply@example.com>"
     email["To"] = "kim@example.net"
     email["Message-ID"] = "<0109000000000000-0a1b2c3d-0001-0002-0003-0a1b2c3d4e5f-000000@ap-northeast-2.amazonses.com>"
     email["Subject"] = subject
@@ -39,7 +36,7 @@ def message(mail):
     email["Auto-Submitted"] = "auto-generated"
     email["X-Auto-Response-Suppress"] = "All"
     email["Feedback-ID"] = "1.ap-northeast-2.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:AmazonSES"
-    email["X-SES-Outgoing"] = f"{now:%Y.%m.%d}-{IP}"
+    email["X-SES-Outgoing"] = f"{now:%Y.%m.%d}-203.0.113.9"
     email.set_content(text)
     email.add_alternative(mail.read_text(), subtype="html")
     email.set_boundary("----=_Part_1_2.3")
@@ -47,7 +44,7 @@ def message(mail):
 
 
 def judge(emails):
-    """The points of each rule that an email hits, for each email. One run does for all: the rules take a while to load."""
+    """The points of each rule that each email hits. One run for all, for the rules take a while to load."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{number}.eml" for number in range(len(emails))]
         for path, email in zip(paths, emails, strict=True):
