@@ -26,6 +26,7 @@ mod interleavings;
 mod leaks;
 mod limits;
 mod link;
+mod link_used;
 mod mail;
 mod proof;
 mod purpose;
