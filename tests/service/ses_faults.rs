@@ -187,6 +187,37 @@ async fn a_connection_that_was_never_made_is_tried_once_more_and_costs_nothing()
     );
 }
 
+/// A spent quota looks like throttling and a pause like a refusal, but for the message. The log tells them apart.
+#[tokio::test]
+async fn what_stops_all_emails_is_told_from_a_moment_and_from_one_email() {
+    for (status, code, message) in [
+        (429, "TooManyRequestsException", "Daily message quota exceeded."),
+        (400, "Throttling", "Daily message quota exceeded"),
+        (
+            400,
+            "MessageRejected",
+            "Sending paused for this account. For more information, …",
+        ),
+        (400, "SendingPausedException", "paused"),
+    ] {
+        let service = Service::start().await;
+        let before = log::length();
+        service.ses.set_mood(Mood::Refusing(status, code, message));
+        let refused = ask(&service).await;
+        assert_eq!(refused.problem(), "503 mail-unavailable", "{message}");
+        assert_eq!(refused.body["retry_after"], 300, "{message}");
+        assert!(log::since(before).contains(r#""outcome":"mail-stopped""#), "{message}");
+        assert_eq!(counts(&service).await, [0, 0, 0, 0], "{message}");
+    }
+    let service = Service::start().await;
+    service.ses.set_mood(Mood::Refusing(
+        429,
+        "TooManyRequestsException",
+        "Maximum sending rate exceeded.",
+    ));
+    assert_eq!(ask(&service).await.body["retry_after"], 5);
+}
+
 #[tokio::test]
 async fn a_resend_that_ses_refused_leaves_the_challenge_as_it_was() {
     let service = Service::start().await;

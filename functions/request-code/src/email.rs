@@ -46,6 +46,7 @@ impl RequestCode {
             Some(retry_after) => Problem::MailUnavailable {
                 cause: error.to_string(),
                 retry_after,
+                is_stopped: matches!(error, MailError::Stopped(_)),
             },
             None => Problem::internal(error),
         })

@@ -34,6 +34,9 @@ const STOPPED_CODES: [&str; 5] = [
     "AccountSendingPausedException",
     "ConfigurationSetSendingPausedException",
 ];
+/// Words of the messages with which SES says the same in other errors: a spent quota is reported as throttling, and a paused account
+/// as a refused message.
+const STOPPED_WORDS: [&str; 2] = ["daily message quota", "sending paused"];
 /// What SES says when there are too many calls.
 const THROTTLED_CODES: [&str; 3] = ["TooManyRequestsException", "Throttling", "ThrottlingException"];
 /// What SES says about a request that it cannot read. The second is the name of its first API.
@@ -65,14 +68,12 @@ pub struct Mailer {
 /// SES did not take an email, or did not say.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
-    /// SES did not take the email, and will take it later: it is throttled or paused, or cannot be reached.
-    #[error("SES cannot take mails now: {cause}")]
-    Unavailable {
-        /// Code and request id of the failed call.
-        cause: String,
-        /// When to try again.
-        retry_after: Duration,
-    },
+    /// SES did not take the email, and will in a moment: it is throttled, or cannot be reached.
+    #[error("SES cannot take mails now: {0}")]
+    Unavailable(String),
+    /// SES takes no email until a person or the clock changes that: the account is paused, or its quota is spent.
+    #[error("SES takes no mails: {0}")]
+    Stopped(String),
     /// SES did not say whether it took the email: it was too slow, the connection broke, or it failed itself.
     #[error("SES did not say whether it took the mail: {0}")]
     Unconfirmed(String),
@@ -148,7 +149,8 @@ impl MailError {
     /// When to try again. None if that cannot help.
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Unavailable { retry_after, .. } => Some(*retry_after),
+            Self::Unavailable(_) => Some(BRIEFLY),
+            Self::Stopped(_) => Some(STOPPED),
             Self::Unconfirmed(_) => Some(UNCONFIRMED),
             Self::BadAddress(_) | Self::Refused(_) | Self::Unbuilt(_) => None,
         }
@@ -158,16 +160,16 @@ impl MailError {
     /// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors>
     fn from_call(error: &SdkError<SendEmailError>) -> Self {
         let cause = client::cause(error);
-        let unavailable = |cause, retry_after| Self::Unavailable { cause, retry_after };
         match error {
-            error if client::was_never_connected(error) => unavailable(cause, BRIEFLY),
+            error if client::was_never_connected(error) => Self::Unavailable(cause),
             SdkError::TimeoutError(_) | SdkError::ResponseError(_) | SdkError::DispatchFailure(_) => {
                 Self::Unconfirmed(cause)
             }
             SdkError::ServiceError(refusal) => match refusal.err().code() {
-                Some(code) if THROTTLED_CODES.contains(&code) => unavailable(cause, BRIEFLY),
-                Some(code) if STOPPED_CODES.contains(&code) => unavailable(cause, STOPPED),
-                Some(code) if UNREADABLE_CODES.contains(&code) && is_about_address(refusal.err()) => {
+                _ if says(refusal.err(), &STOPPED_WORDS) => Self::Stopped(cause),
+                Some(code) if STOPPED_CODES.contains(&code) => Self::Stopped(cause),
+                Some(code) if THROTTLED_CODES.contains(&code) => Self::Unavailable(cause),
+                Some(code) if UNREADABLE_CODES.contains(&code) && says(refusal.err(), &ADDRESS_WORDS) => {
                     Self::BadAddress(cause)
                 }
                 _ if refusal.raw().status().is_server_error() => Self::Unconfirmed(cause),
@@ -178,9 +180,10 @@ impl MailError {
     }
 }
 
-fn is_about_address(refusal: &SendEmailError) -> bool {
+/// Whether the message has one of these words. It is never logged: it may have the address.
+fn says(refusal: &SendEmailError, words: &[&str]) -> bool {
     let message = refusal.message().unwrap_or_default().to_ascii_lowercase();
-    ADDRESS_WORDS.iter().any(|word| message.contains(word))
+    words.iter().any(|word| message.contains(word))
 }
 
 /// Writes `name <address>` as a header may carry it. A name in plain ASCII is quoted (RFC 5322, 3.2.4), any other is encoded

@@ -55,6 +55,8 @@ pub enum Problem {
         cause: String,
         /// The time until another attempt is worth it.
         retry_after: Duration,
+        /// Whether SES takes no email until a person or the clock changes that.
+        is_stopped: bool,
     },
     /// The function may not know the active key, so it publishes no keys.
     KeySetUnavailable {
@@ -93,7 +95,14 @@ impl Problem {
             } => tracing::info!(outcome = "invalid-code", %challenge_id, guesses_left),
             Self::CodeExpired { challenge_id, .. } => tracing::info!(outcome = "code-expired", %challenge_id),
             Self::TooManyRequests(refusal) => tracing::info!(outcome = "too-many-requests", limit = refusal.limit),
-            Self::MailUnavailable { cause, .. } => tracing::warn!(outcome = "mail-unavailable", cause),
+            Self::MailUnavailable { cause, is_stopped, .. } => {
+                let outcome = if *is_stopped {
+                    "mail-stopped"
+                } else {
+                    "mail-unavailable"
+                };
+                tracing::warn!(outcome, cause);
+            }
             Self::KeySetUnavailable { cause } => tracing::error!(outcome = "key-set-unavailable", request_id, cause),
             Self::InternalError { cause } => tracing::error!(outcome = "internal-error", request_id, cause),
             _ => {}
@@ -248,6 +257,7 @@ mod tests {
         Problem::MailUnavailable {
             cause,
             retry_after: Duration::seconds(5),
+            is_stopped: false,
         }
     }
 
