@@ -45,10 +45,12 @@ def filters(resources):
 
 
 def matches(pattern, line):
-    """Whether a log line has the field that the pattern names. Only the form that the template uses is known here."""
-    name, value = re.fullmatch(r'\{ \$\.(\w+) = "([^"]+)" \}', pattern).groups()
+    """Whether a log line has a field that the pattern names. Only the forms that the template uses are known here."""
+    field = r'\$\.(\w+) = "([^"]+)"'
+    assert re.fullmatch(rf"\{{ (?:{field}|\({field}\)(?: \|\| \({field}\))*) \}}", pattern), pattern
     try:
-        return json.loads(line).get(name) == value
+        found = json.loads(line)
+        return any(found.get(name) == value for name, value in re.findall(field, pattern))
     except (ValueError, AttributeError):
         return False
 
