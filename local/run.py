@@ -51,6 +51,7 @@ def main():
         # With the link, which leads back to the sample; the default is without.
         origins = os.environ.get("ALLOWED_ORIGINS") or service.app
         service.deploy(
+            SenderName="Example",
             ProofIssuer=service.api,
             VerificationLink="on",
             AppReturnUrl=f"{service.app}/",

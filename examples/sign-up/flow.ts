@@ -18,6 +18,7 @@ export interface State {
   /** The UUID of this sign-up, for every address and every code. */
   challengeId: string;
   code: string;
+  /** 0 if the service has said that the code is dead. */
   expiresAt: number;
   resendAt: number;
   /** The proof: until the backend has taken or refused it, or the person goes on to something else. */
@@ -77,13 +78,12 @@ export function after(state: State, event: Event, now: number): State {
     case "retry-tapped":
       return isIdle && state.step === "proof" ? { ...still, pending: "sign-up" } : state;
     case "another-address-tapped":
-      // The next sign-up gets an id of its own.
-      return { ...EMPTY, email: state.email, challengeId: isOver(state) ? "" : state.challengeId };
+      // The next sign-up starts from nothing, with an id of its own.
+      return isOver(state) ? EMPTY : { ...EMPTY, email: state.email, challengeId: state.challengeId };
     case "link-returned":
+      if (event.challengeId !== state.challengeId) return { ...state, notice: { kind: "not-this-app" } };
       if (isOver(state)) return state;
-      return event.challengeId === state.challengeId
-        ? { ...answered, step: "proof", email: event.email, token: event.token, pending: "sign-up" }
-        : { ...state, notice: { kind: "not-this-app" } };
+      return { ...answered, step: "proof", email: event.email, token: event.token, pending: "sign-up" };
     case "code-requested": {
       const times = { expiresAt: now + event.expires_in * 1000, resendAt: now + event.resend_in * 1000 };
       return { ...answered, ...times, step: "code", code: "" };
@@ -97,12 +97,18 @@ export function after(state: State, event: Event, now: number): State {
   }
 }
 
+/** Whether the service has said that the code is dead. Then only another email helps. */
+export function isDead(state: State): boolean {
+  return state.step === "code" && state.expiresAt === 0;
+}
+
 function isOver(state: State): boolean {
   return state.step === "done" || state.step === "exists";
 }
 
 function afterBackend(state: State, status: number, claims: object | null): State {
-  if (status === 201) return { ...EMPTY, email: state.email, step: "done", claims };
+  // The id stays until the next sign-up: a second tap on the link is none of another sign-up.
+  if (status === 201) return { ...EMPTY, email: state.email, challengeId: state.challengeId, step: "done", claims };
   // An app whose backend logs in by proof would send the proof there now. This one has no log-in.
   if (status === 409) return { ...state, step: "exists" };
   if (status === 401) return { ...state, step: "code", code: "", token: "", expiresAt: 0, notice: { kind: "refused" } };

@@ -1,7 +1,7 @@
 // Draws the state, and turns taps into events.
 
 import { EmailVerification } from "../clients/typescript/client.ts";
-import { after, EMPTY, type Event, type Notice, type State } from "./flow.ts";
+import { after, EMPTY, isDead, type Event, type Notice, type State } from "./flow.ts";
 import { hint } from "./hint.ts";
 import { send } from "./requests.ts";
 import { span, TEXTS, when, type Language } from "./texts.ts";
@@ -25,13 +25,28 @@ function loadLanguage(): Language {
 
 /** Stores the new state before anything is sent. */
 function handle(event: Event): void {
-  const before = state;
-  state = after(state, event, Date.now());
-  localStorage.setItem("sign-up", JSON.stringify(state));
-  if (before.code !== "" && state.code === "") element<HTMLInputElement>("code").value = "";
-  draw();
-  if (before.step !== state.step) focusOn(state.step);
+  const next = after(state, event, Date.now());
+  localStorage.setItem("sign-up", JSON.stringify(next));
+  goTo(next);
+  // The person goes on elsewhere than where they tapped.
+  if (event.kind === "code-requested" || isRefusal(event)) focus();
   void sendPending();
+}
+
+function goTo(next: State): void {
+  const before = state;
+  state = next;
+  const isNew = before.step !== state.step;
+  if (state.code === "" && (isNew || before.code !== "")) element<HTMLInputElement>("code").value = "";
+  if (state.email === "" && before.email !== "") element<HTMLInputElement>("email").value = "";
+  draw();
+  if (isNew) focus();
+}
+
+/** Whether what was typed is refused. */
+function isRefusal(event: Event): boolean {
+  const kinds = ["invalid-email", "malformed-code", "invalid-code", "code-expired"];
+  return event.kind === "problem" && kinds.includes(event.problem.kind);
 }
 
 async function sendPending(): Promise<void> {
@@ -66,7 +81,7 @@ function draw(): void {
   show("title", texts.title);
   show("language", language === "ko" ? "English" : "한국어");
   element("language").lang = language === "ko" ? "en" : "ko";
-  show("heading", texts.heading[step]);
+  show("heading", texts.heading[isDead(state) ? "dead" : step]);
 
   element("email-form").hidden = step !== "email";
   show("email-label", texts.email);
@@ -76,13 +91,18 @@ function draw(): void {
 
   const isAlive = now < state.expiresAt;
   const mayResend = now >= state.resendAt;
-  element("code-form").hidden = step !== "code";
+  element("code-form").hidden = step !== "code" || isDead(state);
   show("sent", texts.sentTo(email));
   show("code-label", texts.code);
   show("verify", texts.verify);
-  const expiry = isAlive ? texts.expiresIn(span(state.expiresAt - now, language)) : texts.expired;
-  show("expiry", isAlive || state.notice === null ? expiry : "");
-  show("resend", mayResend ? texts.resend : texts.resendIn(span(state.resendAt - now, language)));
+  show("expiry", isAlive ? texts.expiresIn(span(state.expiresAt - now, language)) : texts.shouldBeOver);
+  element("again").hidden = step !== "code";
+  show("next", isDead(state) ? texts.next(email) : "");
+  show("resend", texts.resend);
+  show("pause", mayResend ? "" : texts.pause(when(Math.ceil((state.resendAt - now) / 1000), state.resendAt, language)));
+  // The button that probably helps is the filled one.
+  element("verify").classList.toggle("plain", !isAlive);
+  element("resend").classList.toggle("plain", isAlive);
 
   const outcome = { done: texts.done, exists: texts.exists };
   show("outcome", step === "done" || step === "exists" ? outcome[step](email) : "");
@@ -92,14 +112,19 @@ function draw(): void {
   show("retry", texts.retry, step === "proof" && pending === null);
   show("another", step === "code" || step === "proof" ? texts.anotherAddress : texts.startAgain, step !== "email");
   show("proof-label", texts.proof);
-  show("claims", JSON.stringify(state.claims, null, 2));
-  element("proof").hidden = state.claims === null;
+  show("claims", state.claims ? JSON.stringify(state.claims, null, 2) : "");
+  const panel = element<HTMLDetailsElement>("proof");
+  panel.hidden = state.claims === null;
+  if (panel.hidden) panel.open = false;
   show("inbox", `${texts.inbox}: ${inbox}`);
   element<HTMLAnchorElement>("inbox").href = inbox;
 
   // Not `disabled`: that would take the focus away, and a screen reader's place with it.
   for (const id of ["send", "verify"]) element(id).ariaDisabled = String(pending !== null);
   element("resend").ariaDisabled = String(pending !== null || !mayResend);
+  const refused = state.notice?.kind ?? "";
+  element("email").ariaInvalid = String(refused === "invalid-email");
+  element("code").ariaInvalid = String(refused === "wrong-code" || refused === "incomplete-code");
 }
 
 function noticeText(notice: Notice, now: number): string {
@@ -109,15 +134,19 @@ function noticeText(notice: Notice, now: number): string {
       return texts["wrong-code"](notice.guessesLeft);
     case "wait":
     case "mail-unavailable":
-      // It does not count down, because a screen reader reads each change.
-      return notice.until > now ? texts[notice.kind](when(notice.seconds, notice.until, language)) : "";
+      if (notice.until <= now) return "";
+      // It does not count down, because a screen reader reads each change. Where another line does, that one says it.
+      if (state.step === "code" && notice.until === state.resendAt) return texts[notice.kind](null);
+      return texts[notice.kind](when(notice.seconds, notice.until, language));
     default:
       return texts[notice.kind];
   }
 }
 
-function focusOn(step: State["step"]): void {
-  element(step === "email" || step === "code" ? step : "heading").focus();
+/** Puts the focus where the person goes on: in the field, or on the heading of a screen that has none. */
+function focus(): void {
+  const { step } = state;
+  element(step === "email" || (step === "code" && !isDead(state)) ? step : "heading").focus();
 }
 
 function onTap(id: string, event: () => Event): void {
@@ -153,10 +182,7 @@ element("language").addEventListener("click", () => {
   draw();
 });
 // Another tab, such as the one that the email's link opened, went on with the sign-up.
-addEventListener("storage", () => {
-  state = load();
-  draw();
-});
+addEventListener("storage", () => goTo(load()));
 
 element<HTMLInputElement>("email").value = state.email;
 element<HTMLInputElement>("code").value = state.code;

@@ -10,6 +10,7 @@ const en = {
     proof: "Almost done",
     done: "You are signed up",
     exists: "You already have an account",
+    dead: "You need a new code",
   },
   email: "Email address",
   code: "Code from the email",
@@ -22,8 +23,9 @@ const en = {
   didYouMean: (address: string) => `Did you mean ${address}?`,
   sentTo: (address: string) => `We sent a code to ${address}. If it is not there, look in the spam folder.`,
   expiresIn: (time: string) => `The code works for ${time}.`,
-  expired: "The code no longer works. Send a new email.",
-  resendIn: (time: string) => `You can send another email in ${time}.`,
+  shouldBeOver: "The code has probably expired. Send a new email.",
+  next: (address: string) => `The new email goes to ${address}.`,
+  pause: (time: string) => `You can send a new email ${time}.`,
   waiting: {
     "request-code": "Sending the email …",
     "verify-code": "Checking the code …",
@@ -32,21 +34,24 @@ const en = {
   done: (address: string) => `${address} is verified.`,
   exists: (address: string) => `There is an account with ${address}. Log in instead.`,
   proof: "What the backend read in the proof",
-  inbox: "The inbox of this machine",
+  inbox: "Test inbox",
   notice: {
     "invalid-email": "This is not an email address that we can send to. Please check it.",
     "incomplete-code": "This is not a whole code. Please check it.",
-    expired: "This code no longer works. Send a new email.",
+    expired: "This code no longer works.",
     unreachable: "No connection. Check your network and try again.",
     bug: "Something is wrong with this app. Please update it.",
-    refused: "The verification is no longer valid. Send a new email.",
-    "not-this-app": "You opened the link in another browser. Type the code from the email in the app.",
+    refused: "The verification is no longer valid.",
+    // For somebody whose mail app has a browser of its own, and for somebody who signs up here with another address.
+    "not-this-app":
+      "This link is not for the sign-up on this screen. If you signed up in another app or browser, enter the code from the same email there.",
     "wrong-code": (left: number) =>
       left === 0
-        ? "This code is wrong, and you have no tries left. Send a new email."
+        ? "This code is wrong, and you have no tries left."
         : `This code is wrong. You have ${left} ${left === 1 ? "try" : "tries"} left.`,
-    wait: (time: string) => `Too many requests. Try again ${time}.`,
-    "mail-unavailable": (time: string) => `We cannot send email right now. Try again ${time}.`,
+    // `time` is null where another line counts down.
+    wait: (time: string | null) => `Too many requests.${time ? ` Try again ${time}.` : ""}`,
+    "mail-unavailable": (time: string | null) => `We cannot send email right now.${time ? ` Try again ${time}.` : ""}`,
   },
 };
 
@@ -58,6 +63,7 @@ const ko: typeof en = {
     proof: "마지막 단계입니다",
     done: "가입이 완료되었습니다",
     exists: "이미 가입된 이메일 주소입니다",
+    dead: "인증번호를 다시 받아 주세요",
   },
   email: "이메일 주소",
   code: "메일로 받은 인증번호",
@@ -70,8 +76,9 @@ const ko: typeof en = {
   didYouMean: (address) => `혹시 ${address}인가요?`,
   sentTo: (address) => `${address} 주소로 인증번호를 보냈습니다. 메일이 보이지 않으면 스팸 메일함도 확인해 주세요.`,
   expiresIn: (time) => `인증번호는 ${time} 뒤에 만료됩니다.`,
-  expired: "인증번호가 만료되었습니다. 인증번호를 다시 받아 주세요.",
-  resendIn: (time) => `${time} 뒤에 인증번호를 다시 받을 수 있습니다.`,
+  shouldBeOver: "인증번호의 유효 시간이 지났습니다. 인증번호를 다시 받아 주세요.",
+  next: (address) => `새 메일은 ${address} 주소로 보내 드립니다.`,
+  pause: (time) => `${time} 인증번호를 다시 받을 수 있습니다.`,
   waiting: {
     "request-code": "메일을 보내는 중입니다…",
     "verify-code": "인증번호를 확인하는 중입니다…",
@@ -84,17 +91,18 @@ const ko: typeof en = {
   notice: {
     "invalid-email": "메일을 보낼 수 없는 주소입니다. 다시 확인해 주세요.",
     "incomplete-code": "인증번호의 자릿수가 맞지 않습니다. 다시 확인해 주세요.",
-    expired: "더 이상 사용할 수 없는 인증번호입니다. 인증번호를 다시 받아 주세요.",
+    expired: "더 이상 사용할 수 없는 인증번호입니다.",
     unreachable: "서버에 연결할 수 없습니다. 네트워크 연결을 확인하고 다시 시도해 주세요.",
     bug: "앱에 문제가 발생했습니다. 최신 버전으로 업데이트해 주세요.",
-    refused: "인증이 더 이상 유효하지 않습니다. 인증번호를 다시 받아 주세요.",
-    "not-this-app": "현재 진행 중인 가입과 다른 링크입니다. 메일로 받은 인증번호를 앱에 입력해 주세요.",
+    refused: "인증이 더 이상 유효하지 않습니다.",
+    "not-this-app":
+      "이 화면의 회원가입에는 사용할 수 없는 링크입니다. 다른 앱이나 브라우저에서 가입을 시작하셨다면 그 화면에 같은 메일의 인증번호를 입력해 주세요.",
     "wrong-code": (left) =>
       left === 0
-        ? "인증번호가 일치하지 않습니다. 입력 횟수를 모두 사용했습니다. 인증번호를 다시 받아 주세요."
+        ? "인증번호가 일치하지 않습니다. 입력 횟수를 모두 사용했습니다."
         : `인증번호가 일치하지 않습니다. ${left}번 더 입력할 수 있습니다.`,
-    wait: (time) => `요청이 너무 많습니다. ${time} 다시 시도해 주세요.`,
-    "mail-unavailable": (time) => `지금은 메일을 보낼 수 없습니다. ${time} 다시 시도해 주세요.`,
+    wait: (time) => `요청이 너무 많습니다.${time ? ` ${time} 다시 시도해 주세요.` : ""}`,
+    "mail-unavailable": (time) => `지금은 메일을 보낼 수 없습니다.${time ? ` ${time} 다시 시도해 주세요.` : ""}`,
   },
 };
 
@@ -116,7 +124,8 @@ export function when(seconds: number, until: number, language: Language): string
   if (seconds <= 90) return language === "ko" ? `${seconds}초 뒤에` : `in ${seconds} s`;
   const time = new Date(Math.ceil(until / 60_000) * 60_000);
   const isToday = time.toDateString() === new Date().toDateString();
-  const day: Intl.DateTimeFormatOptions = isToday ? {} : { weekday: "long" };
-  const text = new Intl.DateTimeFormat(language, { ...day, hour: "numeric", minute: "2-digit" }).format(time);
+  // One by one: together Korean gets brackets around the day.
+  const day = isToday ? "" : `${time.toLocaleDateString(language, { weekday: "long" })} `;
+  const text = day + time.toLocaleTimeString(language, { hour: "numeric", minute: "2-digit" });
   return language === "ko" ? `${text} 이후에` : `after ${text}`;
 }

@@ -1,22 +1,29 @@
 """What each test is given. `make browser` runs the service, and sets these:
 
 API_URL, INBOX_URL  the service and its inbox
-RETURN_URL          AppReturnUrl of the stack, where a page in place of the app is served
+RETURN_URL          AppReturnUrl of the stack, where test_return.py serves a page in place of the app
 APP_URL             the sample of examples/sign-up
 CHROMIUM            the path of the browser
 RENDERED            a folder with every email and page, as the example `render` writes them
 """
 
-import http.server
 import os
-import threading
 import uuid
-from urllib.parse import urlsplit
 
 import pytest
 
 from local import chromium
 from tests.api.client import Api, Inbox
+from tests.browser.sample import App, new_context
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "begins: runs before all others")
+    config.addinivalue_line("markers", "ends: runs after all others, which fill the time until then")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: bool(item.get_closest_marker("ends")) - bool(item.get_closest_marker("begins")))
 
 
 @pytest.fixture(scope="session")
@@ -57,35 +64,23 @@ def address():
     return f"{uuid.uuid4().hex}@example.com"
 
 
-class App:
-    """A web page in place of the app that the browser returns to. Remembers what it was asked for."""
-
-    def __init__(self, url):
-        self.url = url
-        self.requests = []
-        app = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                app.requests.append((self.path, self.headers.get("Referer")))
-                self.send_response(200)
-                self.send_header("Content-Type", "text/html; charset=utf-8")
-                self.end_headers()
-                self.wfile.write("<h1>앱</h1>".encode())
-
-            def log_message(self, *_):
-                pass
-
-        parts = urlsplit(url)
-        self.server = http.server.ThreadingHTTPServer((parts.hostname, parts.port), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+@pytest.fixture(params=["en", "ko"])
+def language(request):
+    return request.param
 
 
-@pytest.fixture(scope="session")
-def app():
-    app = App(os.environ["RETURN_URL"])
+@pytest.fixture
+def context(browser, language):
+    with new_context(browser, language) as context:
+        yield context
+
+
+@pytest.fixture
+def app(context, language, inbox, address, app_url):
+    """The sample."""
+    app = App(context, app_url, language, inbox, address)
     yield app
-    app.server.shutdown()
+    assert app.errors == []
 
 
 class Mailed:

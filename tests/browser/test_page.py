@@ -17,6 +17,8 @@ def test_the_button_verifies_and_the_person_is_told_so(page, mailed):
     assert "인증이 끝나면 앱으로 돌아가 주세요" in tab.locator("main").inner_text()
     tab.get_by_role("button").click()
     tab.locator("h1", has_text="이메일 주소가 인증되었습니다").wait_for()
+    # The app may be on another device or in another browser.
+    assert "인증번호를 입력해 주세요" in tab.locator("main").inner_text()
     assert tab.url.endswith("/verify"), "the address of the page carries no link"
     tab.reload()
     assert tab.locator("h1").inner_text() == "이메일 주소가 인증되었습니다"

@@ -1,9 +1,44 @@
 """The link of an email, in a browser, where the stack knows the URL of an app to return to."""
 
+import http.server
+import os
+import threading
 from urllib.parse import urlsplit
 
 import jwt
+import pytest
 from playwright.sync_api import expect
+
+
+class App:
+    """A web page in place of the app that the browser returns to. Remembers what it was asked for."""
+
+    def __init__(self, url):
+        self.url = url
+        self.requests = []
+        app = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                app.requests.append((self.path, self.headers.get("Referer")))
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.end_headers()
+                self.wfile.write("<h1>앱</h1>".encode())
+
+            def log_message(self, *_):
+                pass
+
+        parts = urlsplit(url)
+        self.server = http.server.ThreadingHTTPServer((parts.hostname, parts.port), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture(scope="session")
+def app():
+    app = App(os.environ["RETURN_URL"])
+    yield app
+    app.server.shutdown()
 
 
 def claims(token, issuer):

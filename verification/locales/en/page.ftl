@@ -11,12 +11,12 @@ sign-in = Sign in to { $sender } with { $address }?
 other = Verify { $address } for { $sender }?
 only-if-asked = Press the button only if you asked for this.
 # What happens then: the first where the page leads back to the app, the second where it does not.
-then-app-opens = The app then opens on this device. If you use the app on another device, do not press the button: enter the code there instead.
+then-app-opens = The app then opens on this device. If you began on another device or in another browser, do not press the button: enter the code there instead.
 then-return = Then return to the app.
 button = Verify email address
 unasked = If you did not ask for this, close this page. Nothing happens unless you press the button.
 done-title = Email address verified
-done = { $address } is verified. You can close this page and return to the app. If the app still asks for the code, type the code from the email there.
+done = { $address } is verified. Return to the app or browser where you began. If it still asks for the code, enter the code from the same email.
 wrong-title = This link does not work
 wrong = Part of the link is missing, or it is not valid. Open the link in the email again, or enter the code from the email in the app.
 expired-title = This link has expired
