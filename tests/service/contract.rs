@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use verification::rules::link::LinkTarget;
+use verification::rules::trusted_callers::TrustedCallers;
 
 use crate::harness::contract::{answers, name, operations};
 use crate::harness::event::{event, follow, guess, press, read};
@@ -89,11 +90,17 @@ async fn give_every_answer() -> BTreeSet<String> {
     given.insert(name(&key_set, &service.verify_code_event(&key_set).await));
 
     let mut without_links = config();
-    without_links.link = LinkTarget::Off;
+    without_links.shared.link = LinkTarget::Off;
     let service = Service::start_with(without_links).await;
     for event in [follow("link=a"), press("link=a")] {
         given.insert(name(&event, &service.verify_code_event(&event).await));
     }
+
+    let mut closed = config();
+    closed.shared.trusted_callers = TrustedCallers::parse(&format!("{} only", "0".repeat(64)));
+    let service = Service::start_with(closed).await;
+    given.insert(name(&lee, &service.request_code_event(&lee).await));
+    given.insert(name(&attempt, &service.verify_code_event(&attempt).await));
     given
 }
 

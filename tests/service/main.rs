@@ -38,5 +38,6 @@ mod ses_faults;
 mod simulation;
 mod strangers;
 mod test_recipients;
+mod trusted_callers;
 mod verify_code;
 mod world;

@@ -118,6 +118,7 @@ impl RequestCode {
         now: UtcDateTime,
         generator: &mut impl TryCryptoRng,
     ) -> Result<CodeRequest, Problem> {
+        let is_trusted = request::is_trusted(request, self.config.shared.trusted_callers.as_ref())?;
         let body = JsonBody::read(request)?;
         let (recipient, asked) = (body.email()?, body.locale()?);
         let fallback = self.config.shared.default_locale;
@@ -128,8 +129,7 @@ impl RequestCode {
             mail: MailId::draw(generator).map_err(no_random_id)?,
             locale: Locale::choose(asked, request::accept_language(request), fallback),
             domain: request::domain(request).map(ToOwned::to_owned),
-            source: request::source(request)
-                .ok_or_else(|| Problem::internal("the event names no source IP address"))?,
+            source: request::source(request, is_trusted)?,
             test_code: test_recipients.and_then(|test| test.code(&recipient, now)).cloned(),
             challenge: ChallengeName {
                 recipient,

@@ -99,6 +99,7 @@ impl VerifyCode {
 
     /// `POST /verify-code`: a proof for a right code, or for a link.
     async fn verify_code(&self, request: &Request, now: UtcDateTime) -> Result<Success, Problem> {
+        request::is_trusted(request, self.config.shared.trusted_callers.as_ref())?;
         let body = JsonBody::read(request)?;
         let attempt = match body.link()?.filter(|_| self.has_links()) {
             Some(sealed) => self.attempt_by_link(sealed, now).await?,

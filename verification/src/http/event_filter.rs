@@ -8,10 +8,17 @@ use lambda_http::request::LambdaRequest;
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::{Map, Value, json};
 
+use super::request::PERSON_ADDRESS;
 use crate::rules::link;
 
 /// The headers that the service reads.
-const HEADERS: [&str; 3] = ["accept-language", "content-type", "sec-fetch-site"];
+const HEADERS: [&str; 5] = [
+    "accept-language",
+    "authorization",
+    "content-type",
+    PERSON_ADDRESS,
+    "sec-fetch-site",
+];
 
 /// An event of an API Gateway HTTP API (payload format 2.0), reduced to what the service reads.
 ///

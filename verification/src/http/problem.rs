@@ -28,6 +28,8 @@ pub enum Problem {
     InvalidEmail,
     /// The body is not JSON.
     UnsupportedMediaType,
+    /// Only trusted callers are served, and this is none.
+    Forbidden,
     /// The path knows other methods.
     MethodNotAllowed {
         /// Those that it knows, for `Allow`.
@@ -95,6 +97,7 @@ impl Problem {
             } => tracing::info!(outcome = "invalid-code", %challenge_id, guesses_left),
             Self::CodeExpired { challenge_id, .. } => tracing::info!(outcome = "code-expired", %challenge_id),
             Self::TooManyRequests(refusal) => tracing::info!(outcome = "too-many-requests", limit = refusal.limit),
+            Self::Forbidden => tracing::info!(outcome = "forbidden"),
             Self::MailUnavailable { cause, is_stopped, .. } => {
                 let outcome = if *is_stopped {
                     "mail-stopped"
@@ -130,6 +133,7 @@ impl Problem {
                 "unsupported-media-type",
                 "The body must be JSON, with Content-Type: application/json",
             ),
+            Self::Forbidden => Details::without_type(StatusCode::FORBIDDEN, "Forbidden"),
             Self::MethodNotAllowed { allowed } => {
                 Details::without_type(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
                     .header(header::ALLOW, allowed)
@@ -286,6 +290,7 @@ mod tests {
                 415,
                 "urn:email-verification:unsupported-media-type",
             ),
+            (Problem::Forbidden, 403, "about:blank"),
             (Problem::MethodNotAllowed { allowed: "GET" }, 405, "about:blank"),
             (wrong_code(), 401, "urn:email-verification:invalid-code"),
             (

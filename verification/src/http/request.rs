@@ -13,6 +13,10 @@ use crate::rules::link;
 use crate::rules::purpose::Purpose;
 use crate::rules::recipient::Recipient;
 use crate::rules::source::Source;
+use crate::rules::trusted_callers::TrustedCallers;
+
+/// The header in which a trusted caller names the person's IP address.
+pub const PERSON_ADDRESS: &str = "person-address";
 
 /// The most bytes of a body. An address, a locale and an id fit ten times.
 const MAX_BODY_BYTES: usize = 8 * 1024;
@@ -145,9 +149,39 @@ pub fn domain(request: &Request) -> Option<&str> {
     context(request)?.domain_name.as_deref()
 }
 
-/// The caller's address as API Gateway saw it.
-pub fn source(request: &Request) -> Option<Source> {
-    Source::parse(context(request)?.http.source_ip.as_deref()?)
+/// Whether a trusted caller sent it: whether it bears their token (RFC 6750, 2.1).
+///
+/// # Errors
+///
+/// [`Problem::Forbidden`] if it does not, and nobody else is served.
+pub fn is_trusted(request: &Request, callers: Option<&TrustedCallers>) -> Result<bool, Problem> {
+    let Some(callers) = callers else { return Ok(false) };
+    let is_trusted = bearer_token(request).is_some_and(|token| callers.bear(token));
+    if callers.are_alone && !is_trusted {
+        return Err(Problem::Forbidden);
+    }
+    Ok(is_trusted)
+}
+
+fn bearer_token(request: &Request) -> Option<&str> {
+    let credentials = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = credentials.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The person's address: the caller's as API Gateway saw it, or the one that a trusted caller names.
+///
+/// # Errors
+///
+/// A [`Problem`] if a trusted caller names something else, or the event has no address.
+pub fn source(request: &Request, is_trusted: bool) -> Result<Source, Problem> {
+    if let Some(named) = request.headers().get(PERSON_ADDRESS).filter(|_| is_trusted) {
+        let source = named.to_str().ok().and_then(Source::parse);
+        return source.ok_or_else(|| Problem::malformed("the header Person-Address must be an IP address"));
+    }
+    let seen = context(request).and_then(|context| context.http.source_ip.as_deref());
+    seen.and_then(Source::parse)
+        .ok_or_else(|| Problem::internal("the event names no source IP address"))
 }
 
 /// The id that API Gateway gave the request. It is also in the access log and in the `apigw-requestid` header.

@@ -18,6 +18,7 @@
 //! * [`link`]: the link in an email, which is as good as the code.
 //! * [`proof`]: what a right code is worth, a signed token that any backend can verify.
 //! * [`test_recipient`]: addresses that get a fixed code and no email.
+//! * [`trusted_callers`]: callers that speak for people, whose IP address they name.
 //! * [`condition`]: how a conditional write ended.
 
 pub mod api_url;
@@ -36,4 +37,5 @@ pub mod purpose;
 pub mod recipient;
 pub mod source;
 pub mod test_recipient;
+pub mod trusted_callers;
 mod typed;

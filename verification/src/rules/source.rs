@@ -9,7 +9,8 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 pub struct Source(IpAddr);
 
 impl Source {
-    /// Reads `requestContext.http.sourceIp`, which API Gateway sets. Never give it a header, which the caller sets.
+    /// Reads `requestContext.http.sourceIp`, which API Gateway sets, or what a trusted caller says. Never give it a header of anybody
+    /// else.
     pub fn parse(source_ip: &str) -> Option<Self> {
         // With mutual TLS, API Gateway appends the caller's port (aws-powertools/powertools-lambda-python#7288).
         let with_port = || source_ip.parse::<SocketAddr>().map(|address| address.ip());
