@@ -81,6 +81,22 @@ async fn what_ses_did_not_take_costs_nothing_and_its_code_does_not_work() {
     }
 }
 
+/// What SES says of a sender that it cannot read would be said to everybody, and the operator has to know.
+#[tokio::test]
+async fn what_may_be_the_senders_fault_is_an_internal_error() {
+    for message in [
+        "Address length is more than 320 bytes long: 'a'",
+        "Header contains illegal character",
+        "",
+    ] {
+        let service = Service::start().await;
+        service
+            .ses
+            .set_mood(Mood::Refusing(400, "BadRequestException", message));
+        assert_eq!(ask(&service).await.problem(), "500 internal-error", "{message}");
+    }
+}
+
 /// Messages of SES that people have reported. Whoever types such an address must not wake the operator.
 #[tokio::test]
 async fn an_address_that_ses_cannot_read_is_the_callers_mistake_and_costs_nothing() {
@@ -216,6 +232,28 @@ async fn what_stops_all_emails_is_told_from_a_moment_and_from_one_email() {
         "Maximum sending rate exceeded.",
     ));
     assert_eq!(ask(&service).await.body["retry_after"], 5);
+}
+
+/// Lambda freezes an instance between two requests. Its connection to SES is dead by the second one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_was_kept_long_is_not_used_again() {
+    let mut service = Service::start().await;
+    let ses = BrokenSes::start(Break::WhenKept).await;
+    service.move_ses(&ses.url).await;
+    assert_eq!(ask(&service).await.status, 202);
+    service.wait(60);
+    assert_eq!(
+        ask(&service).await.problem(),
+        "503 mail-unavailable",
+        "it was used, and broke"
+    );
+    service.wait(60);
+    assert_eq!(ask(&service).await.status, 202);
+    // On the connections' own clock.
+    tokio::time::sleep(Duration::from_secs(16)).await;
+    service.wait(60);
+    assert_eq!(ask(&service).await.status, 202, "a new connection");
+    assert_eq!(ses.taken().len(), 3);
 }
 
 #[tokio::test]

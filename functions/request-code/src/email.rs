@@ -39,7 +39,8 @@ impl RequestCode {
         }
         if let MailError::BadAddress(cause) = &error {
             // A caller may type as many as they like, so it wakes nobody.
-            tracing::warn!(%cause, "SES cannot mail an address that this service takes for one");
+            let challenge_id = request.challenge.id;
+            tracing::warn!(outcome = "bad-address", %challenge_id, %cause, "SES cannot mail an address that this service takes for one");
             return Err(Problem::InvalidEmail);
         }
         Err(match error.retry_after() {
@@ -64,7 +65,7 @@ impl RequestCode {
 
     /// The URL of the link, if there is to be one.
     fn link(&self, request: &CodeRequest, email: &Email<'_>) -> Result<Option<String>, LinkError> {
-        let (target, api_url) = (&self.config.link, &self.config.shared.api_url);
+        let (target, api_url) = (&self.config.shared.link, &self.config.shared.api_url);
         let Some(url) = target.url(api_url, request.domain.as_deref())? else {
             return Ok(None);
         };

@@ -15,6 +15,8 @@ pub(crate) enum Break {
     AfterRequest,
     /// Never: it takes the email and says so.
     Never,
+    /// With the second request over one connection, as one does that an instance kept while it was frozen.
+    WhenKept,
 }
 
 pub(crate) struct BrokenSes {
@@ -62,11 +64,15 @@ async fn serve(mut stream: TcpStream, mood: Break, taken: Arc<Mutex<Vec<Value>>>
         return;
     };
     taken.lock().expect("the emails").push(body);
-    if mood == Break::Never {
+    if mood == Break::Never || mood == Break::WhenKept {
         let body = r#"{"MessageId":"0100-example"}"#;
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
+        let connection = if mood == Break::Never { "close" } else { "keep-alive" };
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: {connection}\r\n");
         let response = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
         let _ = stream.write_all(response.as_bytes()).await;
+    }
+    if mood == Break::WhenKept {
+        read_body(&mut stream).await;
     }
 }
 

@@ -71,7 +71,8 @@ pub(super) async fn request_code(
     let ses = match way {
         Way::Memory => client::ses(&sdk_config(world), SES_TIME_LIMIT),
         Way::Socket(url, tries) => {
-            let config = anywhere().into_builder().endpoint_url(url).build();
+            let config = anywhere().into_builder().http_client(client::http_client());
+            let config = config.endpoint_url(url).build();
             let ses = client::ses(&config, Duration::from_secs(2));
             let config = ses.config().to_builder().interceptor(tries.clone());
             aws_sdk_sesv2::Client::from_conf(config.build())

@@ -12,15 +12,30 @@ use aws_config::BehaviorVersion;
 pub use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::SharedHttpClient;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::RequestId;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
 /// How long SES may take for an email.
 pub const SES_TIME_LIMIT: Duration = Duration::from_secs(5);
 
+/// How long a connection is kept that nothing uses. Lambda freezes an instance between requests, and what it then holds may be dead:
+/// an email over such a connection would be one of which SES said nothing.
+const KEPT_FOR: Duration = Duration::from_secs(15);
+
 /// Reads region, credentials and endpoint from the environment that Lambda gives a function.
 pub async fn load() -> SdkConfig {
-    aws_config::load_defaults(BehaviorVersion::latest()).await
+    let config = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client());
+    config.load().await
+}
+
+/// The HTTP client of all three, as the SDK would make it but for the time for which it keeps connections.
+pub fn http_client() -> SharedHttpClient {
+    let builder = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+    builder.pool_idle_timeout(KEPT_FOR).build_https()
 }
 
 /// A client for DynamoDB: up to three attempts of 1 s each, 2 s in all.

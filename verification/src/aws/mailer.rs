@@ -41,9 +41,20 @@ const STOPPED_WORDS: [&str; 2] = ["daily message quota", "sending paused"];
 const THROTTLED_CODES: [&str; 3] = ["TooManyRequestsException", "Throttling", "ThrottlingException"];
 /// What SES says about a request that it cannot read. The second is the name of its first API.
 const UNREADABLE_CODES: [&str; 2] = ["BadRequestException", "InvalidParameterValue"];
-/// Words of its messages when that is about an address: "Domain contains illegal character", "Missing local name", "Illegal
-/// address". The sender's is the same in every email, so it is the recipient's.
-const ADDRESS_WORDS: [&str; 3] = ["address", "domain", "local name"];
+/// How its messages begin when that is about how an address is written, as people have reported them. It is the recipient's: SES has
+/// verified the sender's. Any other message is about something of ours.
+const ADDRESS_WORDS: [&str; 8] = [
+    "local address ",
+    "domain ",
+    "missing final '@domain'",
+    "missing domain",
+    "missing local name",
+    "illegal address",
+    "illegal character in ",
+    "invalid email address",
+];
+/// The most bytes of a mailbox in a header that SES takes (zulip/zulip#17558).
+const MAX_MAILBOX_BYTES: usize = 320;
 
 /// The SES message tag of every email. It tells these emails from others of the account.
 const SERVICE_TAG: (&str, &str) = ("service", "email-verification");
@@ -166,10 +177,20 @@ impl MailError {
                 Self::Unconfirmed(cause)
             }
             SdkError::ServiceError(refusal) => match refusal.err().code() {
-                _ if says(refusal.err(), &STOPPED_WORDS) => Self::Stopped(cause),
+                _ if message_of(refusal.err(), |said| {
+                    STOPPED_WORDS.iter().any(|word| said.contains(word))
+                }) =>
+                {
+                    Self::Stopped(cause)
+                }
                 Some(code) if STOPPED_CODES.contains(&code) => Self::Stopped(cause),
                 Some(code) if THROTTLED_CODES.contains(&code) => Self::Unavailable(cause),
-                Some(code) if UNREADABLE_CODES.contains(&code) && says(refusal.err(), &ADDRESS_WORDS) => {
+                Some(code)
+                    if UNREADABLE_CODES.contains(&code)
+                        && message_of(refusal.err(), |said| {
+                            ADDRESS_WORDS.iter().any(|word| said.starts_with(word))
+                        }) =>
+                {
                     Self::BadAddress(cause)
                 }
                 _ if refusal.raw().status().is_server_error() => Self::Unconfirmed(cause),
@@ -180,18 +201,23 @@ impl MailError {
     }
 }
 
-/// Whether the message has one of these words. It is never logged: it may have the address.
-fn says(refusal: &SendEmailError, words: &[&str]) -> bool {
-    let message = refusal.message().unwrap_or_default().to_ascii_lowercase();
-    words.iter().any(|word| message.contains(word))
+/// Asks something of a message, in lower case. It is never logged: it may have the address.
+fn message_of(refusal: &SendEmailError, asks: impl FnOnce(&str) -> bool) -> bool {
+    asks(&refusal.message().unwrap_or_default().to_ascii_lowercase())
 }
 
 /// Writes `name <address>` as a header may carry it. A name in plain ASCII is quoted (RFC 5322, 3.2.4), any other is encoded
-/// (RFC 2047). It stays on one line, because SES takes a value and not a whole header.
+/// (RFC 2047). It stays on one line, because SES takes a value and not a whole header. A name that is too long for SES loses its end.
 fn mailbox(name: &str, address: &str) -> Result<String, std::fmt::Error> {
-    let mut header = String::new();
-    quoted_string::encode(name, &mut EmailWriter::new(&mut header, 0, 0, false))?;
-    Ok(format!("{} <{address}>", header.replace("\r\n", "")))
+    let mut name = name.to_owned();
+    loop {
+        let mut header = String::new();
+        quoted_string::encode(&name, &mut EmailWriter::new(&mut header, 0, 0, false))?;
+        let mailbox = format!("{} <{address}>", header.replace("\r\n", ""));
+        if mailbox.len() <= MAX_MAILBOX_BYTES || name.pop().is_none() {
+            return Ok(mailbox);
+        }
+    }
 }
 
 fn tag((name, value): (&str, &str)) -> Result<MessageTag, MailError> {
@@ -226,11 +252,27 @@ mod tests {
 
     #[test]
     fn a_long_name_stays_on_one_line() {
-        let mailbox = mailbox(&"가나다라".repeat(16), "a@example.com").expect("a mailbox");
+        let mailbox = mailbox(&"가나다라".repeat(15), "a@example.com").expect("a mailbox");
         assert!(mailbox.is_ascii() && !mailbox.contains(char::is_control), "{mailbox}");
         assert!(
             mailbox.contains("?= =?utf-8?b?"),
             "words of at most 75 characters: {mailbox}"
         );
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_for_ses_loses_its_end() {
+        for (name, address) in [
+            ("가".repeat(64), "no-reply@mail.example.com"),
+            ("😀".repeat(64), "a@example.com"),
+        ] {
+            let mailbox = mailbox(&name, address).expect("a mailbox");
+            assert!(
+                mailbox.len() > 280 && mailbox.len() <= MAX_MAILBOX_BYTES,
+                "{}",
+                mailbox.len()
+            );
+            assert!(mailbox.ends_with(&format!("?= <{address}>")), "{mailbox}");
+        }
     }
 }
