@@ -1,4 +1,4 @@
-.PHONY: help run test fuzz interleavings simulate mutants check-sender test-sender rotate test-rotate lint smoke arm64 e2e contract clients pages browser mails screenshots setup setup-browser setup-kotlin
+.PHONY: help run test fuzz interleavings simulate mutants check-sender test-sender rotate test-rotate check-stack why test-stack lint smoke arm64 e2e contract clients pages browser mails screenshots setup setup-browser setup-kotlin
 
 help:
 	@echo "make run          run the service on this machine, with a local AWS and an inbox"
@@ -12,6 +12,9 @@ help:
 	@echo "make test-sender  test that check, against a DNS server of its own"
 	@echo "make rotate STACK=email-verification  give the stack's secret a new version; LEAKED=1 if it has leaked"
 	@echo "make test-rotate  test that, against stand-ins of AWS"
+	@echo "make check-stack STACK=email-verification  say what is wrong with a deployed stack"
+	@echo "make why EMAIL=kim@example.com STACK=email-verification  say why an address got no email; CHALLENGE_ID=… reads the log as well"
+	@echo "make test-stack   test both, against stand-ins of AWS, the DNS and the API"
 	@echo "make smoke        run the service and use it once, from the request to the proof"
 	@echo "make contract     hold openapi.yaml against the service, with generated requests and a generated client"
 	@echo "make pages        write docs/api.md from openapi.yaml, and docs/parameters.md from template.yaml"
@@ -74,6 +77,17 @@ rotate: setup
 
 test-rotate: setup
 	@.venv/bin/pytest -q -p no:cacheprovider tests/rotate
+
+check-stack: setup
+	@.venv/bin/python -m operate.check_stack
+
+# EMAIL reaches it by the environment, and stands on no command line but make's own. So nothing is set up here, which would be told it.
+why:
+	@test -x .venv/bin/python || { echo "Run make setup first." >&2; exit 1; }
+	@.venv/bin/python -m operate.why
+
+test-stack: setup
+	@.venv/bin/pytest -q -p no:cacheprovider tests/stack
 
 smoke: setup
 	@.venv/bin/python -m local.smoke

@@ -1,7 +1,9 @@
-"""The alarms and the dashboard of template.yaml: who emits their metrics, and where an operator reads on."""
+"""The alarms and the dashboard of operations.yaml: who emits their metrics, and where an operator reads on."""
 
 import json
 import re
+
+from samtranslator.yaml_helper import yaml_parse
 
 from local import operator_pages
 from local.lint_links import anchors
@@ -23,7 +25,13 @@ DOCUMENTED = {
         ("AWS/SES", name, ()) for name in ("Reputation.BounceRate", "Reputation.ComplaintRate")
     ],
 }
-OWN = {"Ref": "AWS::StackName"}
+OWN = {"Ref": "ServiceStack"}
+TEMPLATE = ROOT / "operations.yaml"
+
+
+def read():
+    """The resources of operations.yaml."""
+    return yaml_parse(TEMPLATE.read_text())["Resources"]
 
 
 def of_type(resources, kind):
@@ -35,13 +43,31 @@ def alarms(resources):
 
 
 def filters(resources):
-    """Each metric filter as (log group, pattern, metric)."""
+    """Each metric filter as (log group, pattern, metric). The log group is an output of the service's stack."""
     found = of_type(resources, "AWS::Logs::MetricFilter").values()
     return [
-        (item["LogGroupName"]["Ref"], item["FilterPattern"], change["MetricName"])
+        (imported(item["LogGroupName"]), item["FilterPattern"], change["MetricName"])
         for item in found
         for change in item["MetricTransformations"]
     ]
+
+
+def imported(value):
+    """The output of the service's stack that a value is."""
+    return value["Fn::ImportValue"]["Fn::Sub"].removeprefix("${ServiceStack}-")
+
+
+def imports(value):
+    """Every output of the service's stack in a part of the template."""
+    if isinstance(value, dict):
+        if "Fn::ImportValue" in value:
+            yield imported(value)
+        else:
+            for part in value.values():
+                yield from imports(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from imports(part)
 
 
 def matches(pattern, line):
@@ -66,14 +92,19 @@ def metrics(alarm):
 def shown(resources):
     """Each metric of the dashboard as (namespace, name, dimensions)."""
     for dashboard in of_type(resources, "AWS::CloudWatch::Dashboard").values():
-        for widget in json.loads(dashboard["DashboardBody"]["Fn::Sub"])["widgets"]:
+        for widget in json.loads(dashboard["DashboardBody"]["Fn::Sub"][0])["widgets"]:
             for namespace, metric, *rest in widget["properties"].get("metrics", []):
                 names = [part for part in rest if isinstance(part, str)]
-                yield OWN if namespace == "${AWS::StackName}" else namespace, metric, tuple(names[::2])
+                yield OWN if namespace == "${ServiceStack}" else namespace, metric, tuple(names[::2])
 
 
-def faults(resources):
-    """What is wrong with an alarm or the dashboard, each as a sentence."""
+def faults(exported):
+    """What is wrong with an alarm or the dashboard, each as a sentence. `exported` are the service's outputs."""
+    resources = read()
+    yield from (
+        f"it imports {name}, which template.yaml does not export" for name in set(imports(resources)) - exported
+    )
+    yield from (f"template.yaml exports {name} for nothing" for name in exported - set(imports(resources)))
     emitted = {metric for _, _, metric in filters(resources)}
     by_aws = {metric for metrics_of_page in DOCUMENTED.values() for metric in metrics_of_page}
 
@@ -96,5 +127,13 @@ def faults(resources):
                 yield f"{name} names the section {section}, which {runbook} does not have"
         if alarm.get("AlarmActions") != [{"Ref": "AlarmTopic"}]:
             yield f"{name} tells nobody"
+        # SES reports no rate in a quiet hour, which is no all-clear; of everything else no news is good news.
+        missing = "ignore" if alarm.get("Namespace") == "AWS/SES" else "notBreaching"
+        if alarm.get("TreatMissingData") != missing:
+            yield f"{name} takes missing data for {alarm.get('TreatMissingData')}, and not for {missing}"
+        for part in alarm.get("Metrics", []):
+            # Else a quotient with nothing in it is no value at all.
+            if "/" in part.get("Expression", "") and "FILL(" not in part["Expression"]:
+                yield f"{name} divides what may be missing: {part['Expression']}"
     yield from (f"no alarm watches {metric}" for metric in sorted(emitted - watched))
     yield from operator_pages.faults(set(alarms(resources)))

@@ -4,7 +4,8 @@ import struct
 import subprocess
 import sys
 
-from local.service import ROOT, TOOLS, Failure, Ports, Service, say
+from local.ports import Ports
+from local.service import ROOT, TOOLS, Failure, Service, say
 
 BUILT = ROOT / ".aws-sam" / "arm64"
 # Of ELF's header: the word size and order of bytes, and the machine (EM_AARCH64).

@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 from local import chromium
-from local.service import ROOT, Ports, Service, say
+from local.ports import Ports
+from local.service import ROOT, Service, say
 
 # Ports of its own, so that it runs beside `make run`.
 PORTS = Ports(api=19100, aws=14666, smtp=11125, inbox=11180, app=19108)
@@ -37,7 +38,7 @@ def main():
         chromium.render(rendered)
         service.build()
         service.start_aws_and_inbox()
-        settings = {"ProofIssuer": service.api, "VerificationLink": "on", "SupportContact": "help@example.com"}
+        settings = {"VerificationLink": "page", "SupportContact": "help@example.com"}
         service.deploy(**settings, AppReturnUrl=RETURN_URL)
         service.serve(log="functions")
         say("With an app to return to …")

@@ -9,7 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local.service import ROOT, Failure, Ports, Service, say
+from local.ports import Ports
+from local.service import ROOT, Failure, Service, say
 from local.system import install
 
 # Ports of its own, so that it runs beside `make run`.
@@ -46,7 +47,7 @@ def main():
         class_path = compile_kotlin(service.state / "classes")
         service.build()
         service.start_aws_and_inbox()
-        service.deploy(ProofIssuer=service.api)
+        service.deploy()
         service.serve(log="functions")
         run("The Kotlin client", "java", "-cp", class_path, "WalkKt", service.api, service.inbox)
 

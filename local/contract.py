@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 
-from local.service import ROOT, TOOLS, Failure, Ports, Service, link_packages, say
+from local.ports import Ports
+from local.service import ROOT, TOOLS, Failure, Service, link_packages, say
 
 # Ports of its own, so that it runs beside `make run`.
 PORTS = Ports(api=19200, aws=14766, smtp=11225, inbox=11280, app=19208)
@@ -54,7 +55,7 @@ def main():
         service.build()
         service.start_aws_and_inbox()
         # The limit of a source would refuse almost all of the generated requests.
-        service.deploy(ProofIssuer=service.api, VerificationLink="on", UnverifiedMailsPerSourcePerDay=0)
+        service.deploy(VerificationLink="page", UnverifiedMailsPerSourcePerDay=0)
         service.serve(log="functions")
         walk(service)
         attack(service)

@@ -1,7 +1,4 @@
-"""Checks template.yaml: `sam validate --lint`, cfn-lint on what SAM makes of it, and what the service relies on.
-
-Of a SAM template itself cfn-lint sees little: the routes and their permissions exist only once it is translated.
-"""
+"""Checks template.yaml and operations.yaml: `sam validate --lint`, cfn-lint, and what the service relies on."""
 
 import json
 import os
@@ -17,7 +14,7 @@ from samtranslator.public.translator import ManagedPolicyLoader
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
-from local import alarms
+from local import alarms, lint_variables
 from local.service import ROOT, TOOLS
 
 TEMPLATE = ROOT / "template.yaml"
@@ -55,52 +52,11 @@ ROUTES = {
     "POST /verify": "VerifyCode",
 }
 
-URLS = [
-    "",
-    "https://verify.example.com",
-    "https://verify.example.com:8443/a/b",
-    "https://verify.example.com/",
-    "https://verify.example.com//",
-    "https://verify.example.com/a//b",
-    "https://verify.example.com/a?b=c&d=e:f",
-    "https://verify.example.com?b=c",
-    "https://verify.example.com/a#b",
-    "https://verify.example.com:/a",
-    "https://verify.example.com;a",
-    "https://verify.example.com/$default/a",
-    "https://verify.example.com/it's",
-    "https://verify.example.com/a b",
-    "https://verify.example.com/a^b",
-    "https://a@verify.example.com",
-    "https://*.example.com",
-    "https://[::1]/a",
-    "https://예시.한국",
-    "https://",
-    "https:///a",
-    "http://verify.example.com",
-    "http://127.0.0.1:9000",
-    "http://127.0.0.1:9000/a",
-    "http://127.0.0.1:1@example.net/",
-    "http://127.0.0.1",
-    "http://127.0.0.1:",
-    "com.example.app://verified",
-    "exampleapp://verified/a?b=c",
-    "com.example.app://",
-    "com.example.app:",
-    "COM.example.app://verified",
-    "app://확인",
-    "javascript://a",
-    "data://a",
-    "ftp://a",
-    "verify.example.com",
-]
-
 TABLE, SECRET = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::GetAtt": ["Secret", "Id"]}
 BOTH_MAY = [
     ("dynamodb:UpdateItem", TABLE),
     ("secretsmanager:GetSecretValue", SECRET),
 ]
-TRACE_MAY = [("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")]
 
 
 def logs_may(log):
@@ -114,22 +70,16 @@ def ses_may(name):
 
 
 NOTHING = {"Ref": "AWS::NoValue"}
-DOMAIN = {"Fn::Select": [1, {"Fn::Split": ["@", {"Ref": "SenderAddress"}]}]}
-DOMAIN_IDENTITY = ses_may("identity/${Domain}")[1]["Fn::Sub"]
 
 # Every permission that a role has. One more, one less or a wider one is a fault.
 PERMISSIONS = {
     "RequestCodeRole": [
         *BOTH_MAY,
-        ses_may("identity/${SenderAddress}"),
-        ("ses:SendEmail", {"Fn::Sub": [DOMAIN_IDENTITY, {"Domain": DOMAIN}]}),
-        ("ses:SendEmail", {"Fn::If": ["HasSenderDomain", ses_may("identity/${SenderDomain}")[1], NOTHING]}),
+        ses_may("identity/*"),
         ses_may("configuration-set/${ConfigurationSet}"),
-        ("ses:SendEmail", {"Fn::If": ["IsInSandbox", ses_may("identity/${SandboxRecipient}")[1], NOTHING]}),
         *logs_may("RequestCodeLog"),
-        *TRACE_MAY,
     ],
-    "VerifyCodeRole": [*BOTH_MAY, *logs_may("VerifyCodeLog"), *TRACE_MAY],
+    "VerifyCodeRole": [*BOTH_MAY, *logs_may("VerifyCodeLog")],
 }
 
 
@@ -137,73 +87,31 @@ def as_list(value):
     return value if isinstance(value, list) else [value]
 
 
+def statements(role):
+    return [item for policy in role["Properties"]["Policies"] for item in policy["PolicyDocument"]["Statement"]]
+
+
 def permissions(role):
-    """Each permission of a role as (action, resource), those under a condition included."""
-    policies = [policy["Fn::If"][1] if "Fn::If" in policy else policy for policy in role["Properties"]["Policies"]]
+    """Each permission of a role as (action, resource)."""
     return [
         (action, resource)
-        for policy in policies
-        for statement in policy["PolicyDocument"]["Statement"]
+        for statement in statements(role)
         for action in as_list(statement["Action"])
         for resource in as_list(statement["Resource"])
     ]
 
 
-def variables_read(function, environment=None):
-    """The variables that a function misses. When it is started without any, it names each that it reads."""
-    binary = ROOT / "target" / "debug" / function
-    done = subprocess.run([binary], env=environment or {}, capture_output=True, text=True)
-    return set(re.findall(r"^  ([A-Z_]+): expected", done.stdout, re.MULTILINE))
-
-
-# Values at the edges of what parameters take. Template and function must agree on each: what only the template takes is
-# deployed, and then the function does not start.
-EDGES = {
-    ("ProofIssuer", "PROOF_ISSUER", "verify-code"): URLS,
-    ("LinkUrl", "LINK_URL", "request-code"): URLS,
-    ("AppReturnUrl", "APP_RETURN_URL", "verify-code"): URLS,
-    ("SenderName", "SENDER_NAME", "request-code"): ["", "a", "예시", "a\nb", "\x85", "\x9f", "a" * 64, "a" * 65],
-    ("SupportContact", "SUPPORT_CONTACT", "request-code"): ["", "a@example.com", "a\nb", "\x85", "a" * 128, "a" * 129],
-    ("BrandColor", "BRAND_COLOR", "request-code"): ["", "#1d4ed8", "#1D4ED8", "1d4ed8", "#1d4ed", "#1d4edg", "red"],
-}
-
-
-def disagreements(parameters):
-    """Values on which the pattern of a parameter and the function that reads it do not agree."""
-    for (parameter, variable, function), values in EDGES.items():
-        pattern = parameters[parameter]["AllowedPattern"]
-        for value in values:
-            taken = re.fullmatch(pattern, value) is not None
-            if taken != (variable not in variables_read(function, {variable: value})):
-                yield f"{parameter}: the template {'takes' if taken else 'refuses'} {value!r}, and {function} does not"
-
-
-def bound_disagreements(resources, parameters):
-    """Numbers at the bounds of a parameter on which the template and the function that reads it do not agree."""
-    for logical, function in (("RequestCode", "request-code"), ("VerifyCode", "verify-code")):
-        for variable, value in resources[logical]["Properties"]["Environment"]["Variables"].items():
-            parameter = value.get("Ref") if isinstance(value, dict) else None
-            bounds = parameters.get(parameter, {})
-            if bounds.get("Type") != "Number":
-                continue
-            least, most = bounds["MinValue"], bounds["MaxValue"]
-            for number in (least - 1, least, most, most + 1):
-                taken = least <= number <= most
-                if taken != (variable not in variables_read(function, {variable: str(number)})):
-                    does = "takes" if taken else "refuses"
-                    yield f"{parameter}: the template {does} {number}, and {function} does not"
-
-
 def routes(resources):
     """The routes of the API, such as `POST /request-code`, and their functions."""
-    body = resources["Api"]["Properties"]["Body"]
-    return {
-        f"{method.upper()} {path}": re.search(
-            r"\$\{(\w+)\.Arn\}", operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
-        ).group(1)
-        for path, methods in body["paths"].items()
-        for method, operation in methods.items()
-    }
+    found = {}
+    for route in of_type(resources, "AWS::ApiGatewayV2::Route"):
+        integration = re.fullmatch(r"integrations/\$\{(\w+)\}", route["Target"]["Fn::Sub"]).group(1)
+        found[route["RouteKey"]], _ = resources[integration]["Properties"]["IntegrationUri"]["Fn::GetAtt"]
+    return found
+
+
+def of_type(resources, kind):
+    return [item["Properties"] for item in resources.values() if item["Type"] == kind]
 
 
 def faults(resources, parameters):
@@ -217,13 +125,52 @@ def faults(resources, parameters):
         "TTL of the table", table.get("TimeToLiveSpecification"), {"AttributeName": "expires_at", "Enabled": True}
     )
     found += differs("key of the table", table.get("KeySchema"), [{"AttributeName": "pk", "KeyType": "HASH"}])
-    found += differs("encryption of the table", table.get("SSESpecification"), {"SSEEnabled": True})
     found += differs("billing of the table", table.get("BillingMode"), "PAY_PER_REQUEST")
     mails = resources["ConfigurationSet"]["Properties"]
-    found += differs("TLS of the mails", mails.get("DeliveryOptions"), {"TlsPolicy": "REQUIRE"})
+    found += differs("TLS of the mails", mails["DeliveryOptions"].get("TlsPolicy"), "REQUIRE")
     suppressed = mails.get("SuppressionOptions", {}).get("SuppressedReasons")
     found += differs("suppression of the mails", suppressed, ["BOUNCE", "COMPLAINT"])
-    found += differs("access log", "query" in json.dumps(resources["ApiApiGatewayDefaultStage"]).lower(), False)
+    for what, item in (
+        ("encryption by KMS", table.get("SSESpecification")),
+        ("metrics", mails.get("ReputationOptions")),
+    ):
+        found += differs(f"what costs and helps nobody: {what}", item, None)
+    # Else the account decides: links rewritten, and a picture in each email.
+    tracking = {"DashboardOptions": {"EngagementMetrics": "DISABLED"}}
+    tracking["GuardianOptions"] = {"OptimizedSharedDelivery": "DISABLED"}
+    found += differs("tracking of the emails", mails.get("VdmOptions"), tracking)
+    deliver = {"Fn::FindInMap": ["DeliverWithin", "Seconds", {"Ref": "CodeLifetimeMinutes"}]}
+    found += differs("delivery of the emails", mails["DeliveryOptions"].get("MaxDeliverySeconds"), deliver)
+    stage, api = resources["ApiStage"], resources["Api"]["Properties"]
+    found += differs("access log", "query" in json.dumps(stage).lower(), False)
+    route_names = {name for name, item in resources.items() if item["Type"] == "AWS::ApiGatewayV2::Route"}
+    found += differs("what the stage waits for", set(stage.get("DependsOn", [])), route_names)
+    found += differs("RouteSettings", set(stage["Properties"]["RouteSettings"]), set(ROUTES))
+    found += differs("deployment of the stage", stage["Properties"].get("AutoDeploy"), True)
+    found += differs("name of the stage", stage["Properties"].get("StageName"), "$default")
+    for integration in of_type(resources, "AWS::ApiGatewayV2::Integration"):
+        how = (integration.get("IntegrationType"), integration.get("PayloadFormatVersion"))
+        found += differs("how the API calls its functions", how, ("AWS_PROXY", "2.0"))
+    arn = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*"
+    allowed = {
+        name: {"Action": "lambda:InvokeFunction", "FunctionName": {"Ref": name}}
+        | {"Principal": "apigateway.amazonaws.com", "SourceArn": {"Fn::Sub": arn}}
+        for name in ("RequestCode", "VerifyCode")
+    }
+    permitted = {item["FunctionName"]["Ref"]: item for item in of_type(resources, "AWS::Lambda::Permission")}
+    found += differs("who may call the functions", permitted, allowed)
+    for role in PERMISSIONS:
+        properties = set(resources[role]["Properties"])
+        found += differs(f"properties of {role}", properties, {"AssumeRolePolicyDocument", "Policies"})
+    for what, item in (
+        ("API", api),
+        ("API's domain", resources["ApiDomainName"]["Properties"]["DomainNameConfigurations"][0]),
+    ):
+        # With IPv4 alone all phones of a carrier would share a source.
+        found += differs(f"addresses of the {what}", item.get("IpAddressType"), "dualstack")
+    (send,) = [item for item in statements(resources["RequestCodeRole"]) if item["Action"] == "ses:SendEmail"]
+    sender = {"StringEquals": {"ses:FromAddress": {"Ref": "SenderAddress"}}}
+    found += differs("whose emails request-code may send", send.get("Condition"), sender)
 
     identity = resources["Identity"]
     # The next try of a creation that failed would find a retained identity, and fail for that.
@@ -235,23 +182,25 @@ def faults(resources, parameters):
 
     languages = sorted(folder.name for folder in (ROOT / "verification/locales").iterdir() if folder.is_dir())
     found += differs("languages of DefaultLocale", parameters["DefaultLocale"]["AllowedValues"], languages)
-    found += disagreements(parameters)
-    found += bound_disagreements(resources, parameters)
+    found += lint_variables.disagreements(parameters)
+    found += lint_variables.bound_disagreements(resources, parameters)
+    found += lint_variables.unread(resources)
+    found += lint_variables.new_and_required(resources)
     written = yaml_parse(TEMPLATE.read_text())
-    settings = written["Resources"]["Api"]["Properties"]["RouteSettings"]
-    found += differs("RouteSettings", set(settings), set(ROUTES))
     groups = written["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     grouped = {name for group in groups for name in group["Parameters"]}
     found += differs("ParameterGroups", grouped, set(parameters))
     found += differs("routes", routes(resources), ROUTES)
-    body = resources["Api"]["Properties"]["Body"]
-    endpoint = body["servers"][0].get("x-amazon-apigateway-endpoint-configuration")
-    is_closed = {"disableExecuteApiEndpoint": {"Fn::If": ["HasApiDomain", True, False]}}
-    # Here SAM has put the default, which is empty, in place of the parameter.
-    cors = {"allowOrigins": {"Fn::Split": [",", ""]}, "allowMethods": ["POST"], "allowHeaders": ["authorization", "*"]}
-    cors["maxAge"] = 7200
-    found += differs("CORS", body["x-amazon-apigateway-cors"], {"Fn::If": ["HasAllowedOrigins", cors, NOTHING]})
-    found += differs("the API's first endpoint, beside a domain of one's own", endpoint, is_closed)
+    origins = {"Fn::Split": [",", {"Ref": "AllowedOrigins"}]}
+    cors = {"AllowOrigins": origins, "AllowMethods": ["POST"], "AllowHeaders": ["authorization", "*"], "MaxAge": 7200}
+    found += differs("CORS", api["CorsConfiguration"], {"Fn::If": ["HasAllowedOrigins", cors, NOTHING]})
+    is_closed = {"Fn::If": ["HasApiDomain", True, False]}
+    found += differs("the API's first endpoint", api["DisableExecuteApiEndpoint"], is_closed)
+    samconfig = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    for name in ("default", "prod"):
+        on_failure = samconfig[name]["deploy"]["parameters"].get("on_failure")
+        # Else a first deploy that fails blocks the next.
+        found += differs(f"what becomes of a first deploy that fails, in samconfig.toml, {name}", on_failure, "DELETE")
     document = yaml.safe_load((ROOT / "openapi.yaml").read_text())
     documented = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
     found += differs("routes of openapi.yaml", documented, set(ROUTES))
@@ -264,15 +213,11 @@ def faults(resources, parameters):
         has = permissions(resources[role])
         found += [f"{role} may not do {action} on {on}" for action, on in expected if (action, on) not in has]
         found += [f"{role} may do {action} on {on}, for nothing" for action, on in has if (action, on) not in expected]
-    for function, name in (("RequestCode", "request-code"), ("VerifyCode", "verify-code")):
+    for function in ("RequestCode", "VerifyCode"):
         properties = resources[function]["Properties"]
-        given, read = set(properties["Environment"]["Variables"]), variables_read(name)
-        found += [f"{function} is given {variable}, which it does not read" for variable in sorted(given - read)]
-        found += [f"{function} is not given {variable}, which it reads" for variable in sorted(read - given)]
         logging = properties["LoggingConfig"]
         found += differs(f"log of {function}", (logging["LogFormat"], logging["SystemLogLevel"]), ("JSON", "WARN"))
         found += differs(f"role of {function}", properties["Role"], {"Fn::GetAtt": [f"{function}Role", "Arn"]})
-    found += alarms.faults(resources)
     for name, resource in resources.items():
         if resource["Type"] == "AWS::Logs::LogGroup":
             found += differs(
@@ -290,11 +235,16 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "translated.json"
         path.write_text(json.dumps(translated(), indent=2))
-        failed |= run(TOOLS / "cfn-lint", "--regions", "ap-northeast-2", "--template", path)
+        failed |= run(TOOLS / "cfn-lint", "--regions", "ap-northeast-2", "--template", path, alarms.TEMPLATE)
     template = translated()
-    for fault in faults(template["Resources"], template["Parameters"]):
-        print(f"template.yaml: {fault}", file=sys.stderr)
-        failed |= 1
+    exported = {name for name, output in template["Outputs"].items() if "Export" in output}
+    for name, found in (
+        ("template.yaml", faults(template["Resources"], template["Parameters"])),
+        ("operations.yaml", alarms.faults(exported)),
+    ):
+        for fault in found:
+            print(f"{name}: {fault}", file=sys.stderr)
+            failed |= 1
     return failed
 
 

@@ -16,6 +16,8 @@ PAGES = ("runbook", "operations")
 COMMON = {"output", "query", "region"}
 # What the AWS CLI calls otherwise than the API does.
 RENAMED = {("sns", "subscribe"): {"notification-endpoint"}}
+# Commands of the AWS CLI alone, with the options that the pages use.
+CLI_ALONE = {("cloudformation", "deploy"): {"template-file", "stack-name", "parameter-overrides"}}
 COMMAND = re.compile(r"aws ([a-z0-9-]+) ([a-z-]+)(?: ([a-z-]+))?")
 SESSION = botocore.session.get_session()
 
@@ -37,6 +39,9 @@ def commands(path):
 
 def command_fault(service, operation, argument, options):
     """What AWS's API does not know of a command."""
+    if known := CLI_ALONE.get((service, operation)):
+        unknown = set(options) - known - COMMON
+        return f"{service} {operation} has no option --{min(unknown)}" if unknown else None
     try:
         model = SESSION.get_service_model(service)
     except UnknownServiceError:

@@ -1,4 +1,4 @@
-"""docs/parameters.md, a page of template.yaml's parameters. `local.pages` writes it."""
+"""docs/parameters.md, a page of the parameters of template.yaml and operations.yaml. `local.pages` writes it."""
 
 import re
 
@@ -8,10 +8,11 @@ from local.service import ROOT
 
 HEAD = """# The parameters
 
-*Made from [template.yaml](../template.yaml) by `make pages`.*
+*Made from [template.yaml](../template.yaml) and [operations.yaml](../operations.yaml) by `make pages`.*
 
 Every parameter has a default that is right for most, except `SenderAddress` and `SenderName`. Put what you change into
-`parameters.yaml`, and deploy: [deploy.md](deploy.md#build-and-deploy).
+`parameters.yaml`, and deploy: [deploy.md](deploy.md#build-and-deploy). The last group is operations.yaml's,
+which is a stack of its own.
 
 - A **day** is a UTC day. It begins at midnight UTC.
 - An **IP address** is the caller's: one IPv4 address, or one IPv6 /64.
@@ -41,9 +42,13 @@ def prose(text, names):
 
 
 def page():
-    template = yaml_parse((ROOT / "template.yaml").read_text())
+    templates = [yaml_parse((ROOT / name).read_text()) for name in ("template.yaml", "operations.yaml")]
+    return "\n".join([HEAD, *(table for template in templates for table in tables(template))])
+
+
+def tables(template):
+    """A table for each group of parameters."""
     parameters = template["Parameters"]
-    parts = [HEAD]
     for group in template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]:
         rows = ["| parameter | default | takes | |", "| --- | --- | --- | --- |"]
         for name in group["Parameters"]:
@@ -51,5 +56,4 @@ def page():
             default = parameter.get("Default")
             shown = "none: set it" if default is None else f"`{default}`" if default != "" else "empty"
             rows.append(f"| `{name}` | {shown} | {taken(parameter)} | {prose(parameter['Description'], parameters)} |")
-        parts.append(f"## {group['Label']['default']}\n\n" + "\n".join(rows) + "\n")
-    return "\n".join(parts)
+        yield f"## {group['Label']['default']}\n\n" + "\n".join(rows) + "\n"

@@ -6,7 +6,8 @@ import os
 import sys
 import time
 
-from local.service import Ports, Service, say
+from local.ports import Ports
+from local.service import Service, say
 
 
 def describe(service):
@@ -52,8 +53,7 @@ def main():
         origins = os.environ.get("ALLOWED_ORIGINS") or service.app
         service.deploy(
             SenderName="Example",
-            ProofIssuer=service.api,
-            VerificationLink="on",
+            VerificationLink="page",
             AppReturnUrl=f"{service.app}/",
             AllowedOrigins=origins,
         )

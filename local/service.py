@@ -9,18 +9,14 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass, fields
 from pathlib import Path
 
 import boto3
-
-from local import gateway
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = Path(sys.executable).parent
@@ -30,35 +26,6 @@ SAMPLE = ROOT / "examples" / "sign-up"
 
 class Failure(Exception):
     """Something that the person who started this has to know."""
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Where everything listens."""
-
-    api: int = 9000
-    aws: int = 4566
-    smtp: int = 1025
-    inbox: int = 1080
-    app: int = 9080
-
-    @property
-    def functions(self):
-        """That of `cargo lambda watch`, to which the API's port leads."""
-        return self.api + 1
-
-    @classmethod
-    def from_environment(cls):
-        """Each port can be set by a variable, as in `make run API_PORT=9001`."""
-        chosen = {field.name: os.environ.get(cls.variable(field.name)) for field in fields(cls)}
-        return cls(**{name: int(port) for name, port in chosen.items() if port})
-
-    @staticmethod
-    def variable(name):
-        return f"{name.upper()}_PORT"
-
-    def items(self):
-        return vars(self).items()
 
 
 def say(text):
@@ -73,21 +40,6 @@ def responds(url, data=None):
         return error.code < 500
     except OSError:
         return False
-    return True
-
-
-def is_free(port):
-    with socket.socket() as probe:
-        # macOS lets a server bind where another listens on every address.
-        if probe.connect_ex(("127.0.0.1", port)) == 0:
-            return False
-    with socket.socket() as probe:
-        # As servers do: a connection that has just ended does not count.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
     return True
 
 
@@ -110,8 +62,6 @@ class Service:
         self.app = f"http://127.0.0.1:{ports.app}"
         # Logs and the functions' environment, while the service runs.
         self.state = ROOT / ".local" / str(ports.api)
-        # Those of the newest deploy.
-        self.parameters = {}
         self.processes = {}
 
     def environment(self):
@@ -148,7 +98,8 @@ class Service:
             signal.signal(number, interrupt)
         try:
             # Before there is anything to clean up: what is there already may belong to another `make run`.
-            self._check_ports()
+            if taken := self.ports.taken():
+                raise Failure(taken)
             try:
                 self._make_state()
                 work()
@@ -200,8 +151,7 @@ class Service:
         # In a file, as the README has it. JSON is YAML as well.
         path = self.state / "parameters.yaml"
         sender = {"SenderAddress": "no-reply@example.com", "SenderName": "예시 앱"}
-        self.parameters = sender | {name: str(value) for name, value in parameters.items()}
-        path.write_text(json.dumps(self.parameters))
+        path.write_text(json.dumps(sender | {name: str(value) for name, value in parameters.items()}))
         command += ["--no-confirm-changeset", "--no-progressbar", "--parameter-overrides", f"file://{path}"]
         command = [str(part) for part in command]
         with open(self.state / "deploy.log", "wb") as log:
@@ -210,11 +160,19 @@ class Service:
         if done.returncode:
             raise Failure(f"`sam deploy` failed.{self._tail('deploy', 40)}")
 
+    def create_stack(self, template, stack, **parameters):
+        """Creates a stack of a template that SAM has nothing to do with."""
+        client = self.client("cloudformation")
+        given = [{"ParameterKey": name, "ParameterValue": str(value)} for name, value in parameters.items()]
+        client.create_stack(StackName=stack, TemplateBody=template.read_text(), Parameters=given)
+        client.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+
     def serve(self, log=None):
         """Runs both functions with the environment that the template gives them, behind the routes and the CORS of the
         stack's API. They log to the terminal or a file.
         """
-        variables = self._functions_environment()
+        # The domain that AWS makes up has no address here.
+        variables = self._functions_environment() | {"PROOF_ISSUER": self.api}
         lines = [f'{name}="{value}"\n' for name, value in sorted(variables.items())]
         (self.state / "env").write_text("".join(lines))
         say("Starting both functions …")
@@ -232,7 +190,7 @@ class Service:
             API_ADDRESS=self.api_address,
             API_PORT=str(self.ports.api),
             FUNCTIONS_URL=f"http://127.0.0.1:{self.ports.functions}",
-            **gateway.variables(ROOT / "template.yaml", self.parameters),
+            **self._gateway_settings(),
         )
         # Any response will do; the first request starts the function.
         for path in ("request-code", "verify-code"):
@@ -263,17 +221,33 @@ class Service:
             if process.poll() is not None:
                 raise Failure(f"{name} stopped by itself, with status {process.returncode}.{self._tail(name)}")
 
+    def _gateway_settings(self):
+        """Routes and CORS of the stack's API, for gateway.mjs."""
+        (api,) = self._deployed("AWS::ApiGatewayV2::Api")
+        client, cors = self.client("apigatewayv2"), {}
+
+        # boto3 does not see it: the emulator spells CORS as the template does, and not as AWS would.
+        def read_cors(http_response, **_):
+            cors.update(json.loads(http_response.content).get("corsConfiguration", {}))
+
+        client.meta.events.register("after-call.apigatewayv2.GetApi", read_cors)
+        client.get_api(ApiId=api)
+        routes = [route["RouteKey"] for route in client.get_routes(ApiId=api)["Items"]]
+        return {"ROUTES": json.dumps(routes), "CORS": json.dumps(cors)}
+
+    def _deployed(self, kind):
+        """The physical ids of the stack's resources of one type."""
+        resources = self.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+        return [resource["PhysicalResourceId"] for resource in resources if resource["ResourceType"] == kind]
+
     def _functions_environment(self):
         """The variables of both functions, together: `cargo lambda watch` knows only one environment."""
         variables = {}
-        resources = self.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
-        for resource in resources:
-            if resource["ResourceType"] == "AWS::Lambda::Function":
-                name = resource["PhysicalResourceId"]
-                configuration = self.client("lambda").get_function_configuration(FunctionName=name)
-                for variable, value in configuration["Environment"]["Variables"].items():
-                    if variables.setdefault(variable, value) != value:
-                        raise Failure(f"The template gives {variable} another value in each function.")
+        for name in self._deployed("AWS::Lambda::Function"):
+            configuration = self.client("lambda").get_function_configuration(FunctionName=name)
+            for variable, value in configuration["Environment"]["Variables"].items():
+                if variables.setdefault(variable, value) != value:
+                    raise Failure(f"The template gives {variable} another value in each function.")
         return variables
 
     def _start(self, name, command, log=None, **variables):
@@ -328,15 +302,3 @@ class Service:
         shutil.rmtree(self.state, ignore_errors=True)
         with contextlib.suppress(OSError):  # Another `make run` may have its own in there.
             self.state.parent.rmdir()
-
-    def _check_ports(self):
-        ports = [*self.ports.items(), ("api", self.ports.functions)]
-        taken = [(Ports.variable(name), port) for name, port in ports if not is_free(port)]
-        if taken:
-            numbers = ", ".join(str(port) for _, port in taken)
-            others = " ".join(f"{name}={port + 1}" for name, port in dict(taken).items())
-            shows = "lsof -nP -iTCP -sTCP:LISTEN" if sys.platform == "darwin" else "ss -ltnp"
-            raise Failure(
-                f"Taken: port {numbers}. Stop what listens there (`{shows}` shows it), "
-                f"or choose others: make run {others}"
-            )

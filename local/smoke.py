@@ -15,7 +15,8 @@ import threading
 import time
 import urllib.request
 
-from local.service import Ports, Service
+from local.ports import Ports
+from local.service import Service
 from tests.api.client import Inbox
 
 # Ports of its own, so that it runs beside `make run`.

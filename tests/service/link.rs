@@ -95,7 +95,7 @@ async fn the_browser_returns_to_the_app_with_the_proof() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_that_opens_the_link_itself_hands_it_in() {
     let mut config = config();
-    config.link = LinkTarget::App("https://app.example.com/verify".to_owned());
+    config.shared.link = LinkTarget::App("https://app.example.com/verify".to_owned());
     let service = Service::start_with(config).await;
     let (id, _, link) = mailed_link(&service).await;
     let url = service.ses.newest_mail().link();
@@ -313,7 +313,7 @@ async fn without_links_the_email_has_none_and_the_routes_are_not_there() {
     let with_links = Service::start().await;
     let (_, _, link) = mailed_link(&with_links).await;
     let mut config = config();
-    config.link = LinkTarget::Off;
+    config.shared.link = LinkTarget::Off;
     let service = Service::start_with(config).await;
     service.mailed_code().await;
     let mail = service.ses.newest_mail();

@@ -18,11 +18,7 @@ async fn start(who: &str) -> Service {
 
 async fn start_until(who: &str, until: &str) -> Service {
     let mut config = config();
-    config.shared.test_settings = TestSettings {
-        who: who.to_owned(),
-        code: CODE.to_owned(),
-        until: until.to_owned(),
-    };
+    config.shared.test_settings = TestSettings(format!("{who} {CODE} {until}"));
     Service::start_with(config).await
 }
 
@@ -140,13 +136,13 @@ async fn when_the_last_day_is_over_the_address_is_like_any_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_that_are_over_or_wrong_are_off_and_the_log_says_so() {
     for (who, until, cause) in [
-        (REVIEWER, "2027-01-14", "TEST_UNTIL is over"),
-        (REVIEWER, "2027-06-01", "TEST_UNTIL is more than 90 days ahead"),
+        (REVIEWER, "2027-01-14", "the day in TEST_RECIPIENT is over"),
         (
-            "",
-            "2027-01-15",
-            "TEST_RECIPIENT, TEST_CODE and TEST_UNTIL must be set together",
+            REVIEWER,
+            "2027-06-01",
+            "the day in TEST_RECIPIENT is more than 90 days ahead",
         ),
+        ("", "2027-01-15", "TEST_RECIPIENT must be a recipient, a code and a day"),
         (
             "example",
             "2027-01-15",

@@ -11,7 +11,7 @@ use verification::http::response::Success;
 use verification::http::{html, outcome, request};
 use verification::locale::Locale;
 use verification::page::Page;
-use verification::rules::link::Link;
+use verification::rules::link::{Link, LinkTarget};
 
 use crate::VerifyCode;
 use crate::judge::Attempt;
@@ -19,7 +19,7 @@ use crate::judge::Attempt;
 impl VerifyCode {
     /// Whether emails carry links.
     pub(crate) const fn has_links(&self) -> bool {
-        self.config.has_links
+        !matches!(self.config.shared.link, LinkTarget::Off)
     }
 
     /// The attempt that a link is, as an app hands it in.

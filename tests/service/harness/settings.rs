@@ -26,11 +26,12 @@ pub(crate) fn config() -> RequestCodeConfig {
                 color: Color::parse("#1d4ed8").expect("a color"),
                 support: None,
             },
+            link: LinkTarget::Page,
             test_settings: TestSettings::default(),
+            trusted_callers: None,
         },
         code_lifetime: Duration::minutes(10),
         limits: Limits::new(10, 4, Duration::minutes(1), 200),
-        link: LinkTarget::Page,
         mailer: MailerConfig {
             sender_address: "no-reply@example.com".to_owned(),
             configuration_set: "mails".to_owned(),
@@ -46,7 +47,6 @@ pub(super) fn verify_code_config(config: &RequestCodeConfig) -> VerifyCodeConfig
             audience: "api.example.com".to_owned(),
             lifetime: Duration::minutes(10),
         },
-        has_links: config.link != LinkTarget::Off,
         app_return_url: None,
     }
 }

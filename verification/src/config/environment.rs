@@ -57,15 +57,6 @@ impl<'a> Environment<'a> {
         Some(text).filter(|text| !text.is_empty())
     }
 
-    /// `on` or `off`.
-    pub(super) fn switch(&mut self, name: &str) -> bool {
-        self.parsed(name, "on or off", |text| match text.as_str() {
-            "on" => Some(true),
-            "off" => Some(false),
-            _ => None,
-        })
-    }
-
     pub(super) fn parsed<T: Default>(
         &mut self,
         name: &str,

@@ -1,6 +1,7 @@
 //! The environment variables of both functions, read and checked once at start.
 //!
-//! There are no defaults here. The template gives every variable its value, in a deployed stack and locally alike.
+//! There are no defaults here. The template gives every variable its value, in a deployed stack and locally alike. (A variable that is
+//! new since the last release has one until the next: `CloudFormation` changes a function's code before its variables.)
 
 mod environment;
 mod url;
@@ -23,6 +24,7 @@ use crate::rules::link::LinkTarget;
 use crate::rules::proof::ProofRules;
 use crate::rules::recipient::Recipient;
 use crate::rules::test_recipient::TestSettings;
+use crate::rules::trusted_callers::TrustedCallers;
 
 /// The shortest lifetime of a proof. A repeat of the right code gets none that has ended.
 const MIN_PROOF_MINUTES: i64 = REPEATABLE_FOR.whole_minutes() + 1;
@@ -38,9 +40,6 @@ pub struct RequestCodeConfig {
     /// function can run, so that a request ends before the next one is charged. `UNVERIFIED_MAILS_PER_SOURCE_PER_DAY`, 0 (off)
     /// to 100000.
     pub limits: Limits,
-    /// `VERIFICATION_LINK`, `on` or `off`, and `LINK_URL`, the app's universal link: an https URL without a query, or empty
-    /// for the service's own page.
-    pub link: LinkTarget,
     /// Who sends the emails.
     pub mailer: MailerConfig,
 }
@@ -50,11 +49,9 @@ pub struct RequestCodeConfig {
 pub struct VerifyCodeConfig {
     /// What both functions share.
     pub shared: SharedConfig,
-    /// `PROOF_AUDIENCE`, 1 to 256 characters without white space. `PROOF_LIFETIME_MINUTES`, 2 to 60: more than the time in
+    /// `PROOF_AUDIENCE`, 1 to 256 ASCII characters without white space. `PROOF_LIFETIME_MINUTES`, 2 to 60: more than the time in
     /// which a proof may be asked for again.
     pub proof: ProofRules,
-    /// `VERIFICATION_LINK`, `on` or `off`: whether emails carry links.
-    pub has_links: bool,
     /// `APP_RETURN_URL`: where the page leads when the address is verified. An https URL, or one of an app's own scheme,
     /// without a fragment; or empty.
     pub app_return_url: Option<String>,
@@ -77,9 +74,12 @@ pub struct SharedConfig {
     pub default_locale: Locale,
     /// `SENDER_NAME`, `BRAND_COLOR` and `SUPPORT_CONTACT`.
     pub brand: Brand,
-    /// `TEST_RECIPIENT`, an address or `@` and a domain; `TEST_CODE`; `TEST_UNTIL`, the last day (UTC), at most 90 days
-    /// ahead. Or all three empty.
+    /// `VERIFICATION_LINK`: `off`, `page`, or the app's universal link, an https URL without a query.
+    pub link: LinkTarget,
+    /// `TEST_RECIPIENT`: an address or `@` and a domain, its code, and the last day (UTC), with spaces between them. Or empty.
     pub test_settings: TestSettings,
+    /// `TRUSTED_CALLERS`: the SHA-256 of their token, in hexadecimal, and ` only` behind it if nobody else is served. Or empty.
+    pub trusted_callers: Option<TrustedCallers>,
 }
 
 impl RequestCodeConfig {
@@ -99,14 +99,6 @@ impl RequestCodeConfig {
                 Duration::seconds(environment.number("RESEND_PAUSE_SECONDS", 30..=600)),
                 environment.number("UNVERIFIED_MAILS_PER_SOURCE_PER_DAY", 0..=100_000),
             ),
-            link: match (
-                environment.switch("VERIFICATION_LINK"),
-                environment.optional("LINK_URL", "an https URL without a query", is_link_url),
-            ) {
-                (false, _) => LinkTarget::Off,
-                (true, None) => LinkTarget::Page,
-                (true, Some(url)) => LinkTarget::App(url),
-            },
             mailer: MailerConfig {
                 sender_address: environment.parsed("SENDER_ADDRESS", "an email address", |text| {
                     // Only checked, not normalised: SES compares the sender with its identities as it is written.
@@ -139,14 +131,17 @@ impl VerifyCodeConfig {
         let config = Self {
             shared: SharedConfig::collect(&mut environment),
             proof: ProofRules {
-                audience: environment.parsed("PROOF_AUDIENCE", "1 to 256 characters without white space", |text| {
-                    let usable = (1..=256).contains(&text.chars().count())
-                        && !text.contains(|typed: char| typed.is_whitespace() || typed.is_control());
-                    usable.then_some(text)
-                }),
+                audience: environment.parsed(
+                    "PROOF_AUDIENCE",
+                    "1 to 256 ASCII characters without white space",
+                    |text| {
+                        let usable =
+                            (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+                        usable.then_some(text)
+                    },
+                ),
                 lifetime: Duration::minutes(environment.number("PROOF_LIFETIME_MINUTES", MIN_PROOF_MINUTES..=60)),
             },
-            has_links: environment.switch("VERIFICATION_LINK"),
             app_return_url: environment.optional(
                 "APP_RETURN_URL",
                 "an https URL or one of an app's own scheme, without a fragment",
@@ -183,11 +178,23 @@ impl SharedConfig {
                     is_line(&text, 0..=128).then(|| Contact::new(text))
                 }),
             },
-            test_settings: TestSettings {
-                who: environment.any("TEST_RECIPIENT"),
-                code: environment.any("TEST_CODE"),
-                until: environment.any("TEST_UNTIL"),
-            },
+            link: environment.parsed(
+                "VERIFICATION_LINK",
+                "off, page, or an https URL without a query",
+                |text| match text.as_str() {
+                    "off" => Some(LinkTarget::Off),
+                    "page" => Some(LinkTarget::Page),
+                    url => is_link_url(url).then(|| LinkTarget::App(url.to_owned())),
+                },
+            ),
+            test_settings: TestSettings(environment.any("TEST_RECIPIENT")),
+            trusted_callers: environment.parsed("TRUSTED_CALLERS", "a SHA-256 in hexadecimal, or nothing", |text| {
+                if text.is_empty() {
+                    Some(None)
+                } else {
+                    TrustedCallers::parse(&text).map(Some)
+                }
+            }),
         }
     }
 }
@@ -224,11 +231,9 @@ mod tests {
             ("BRAND_COLOR", "#1d4ed8"),
             ("SUPPORT_CONTACT", "help@example.com"),
             ("TEST_RECIPIENT", ""),
-            ("TEST_CODE", ""),
-            ("TEST_UNTIL", ""),
+            ("TRUSTED_CALLERS", ""),
             ("DEFAULT_LOCALE", "ko"),
-            ("VERIFICATION_LINK", "on"),
-            ("LINK_URL", ""),
+            ("VERIFICATION_LINK", "page"),
             ("APP_RETURN_URL", "com.example.app://verified"),
             ("CONFIGURATION_SET", "mails"),
             ("PROOF_AUDIENCE", "api.example.com"),
@@ -265,10 +270,9 @@ mod tests {
             ApiUrl(Some("https://example.com/verify".to_owned()))
         );
         assert_eq!(
-            (config.shared.default_locale, config.link),
+            (config.shared.default_locale, config.shared.link),
             (Locale::Ko, LinkTarget::Page)
         );
-        assert!(verify_code.has_links);
         assert_eq!(
             verify_code.app_return_url.as_deref(),
             Some("com.example.app://verified")
@@ -277,14 +281,10 @@ mod tests {
 
     #[test]
     fn the_test_recipients_are_read_as_they_stand() {
-        let changes = [
-            ("TEST_RECIPIENT", Some("@test.example.com")),
-            ("TEST_CODE", Some("424242")),
-            ("TEST_UNTIL", Some("some day")),
-        ];
+        let text = "@test.example.com 424242 some day";
+        let changes = [("TEST_RECIPIENT", Some(text))];
         let config = RequestCodeConfig::read(&environment(&changes)).expect("a usable environment");
-        let TestSettings { who, code, until } = config.shared.test_settings;
-        assert_eq!([who, code, until], ["@test.example.com", "424242", "some day"]);
+        assert_eq!(config.shared.test_settings.0, text);
     }
 
     #[test]
@@ -329,9 +329,10 @@ mod tests {
             ("BRAND_COLOR", "blue"),
             ("SUPPORT_CONTACT", "a\nb"),
             ("DEFAULT_LOCALE", "tlh"),
-            ("VERIFICATION_LINK", "true"),
-            ("LINK_URL", "https://app.example.com/?a=b"),
+            ("VERIFICATION_LINK", "on"),
+            ("VERIFICATION_LINK", "https://app.example.com/?a=b"),
             ("CONFIGURATION_SET", ""),
+            ("TRUSTED_CALLERS", "a token"),
         ] {
             for value in [Some(wrong), None] {
                 let error = RequestCodeConfig::read(&environment(&[(name, value)])).expect_err("a broken environment");
@@ -381,7 +382,7 @@ mod tests {
         }
         for (length, is_taken) in [(0, false), (1, true), (256, true), (257, false)] {
             assert_eq!(
-                verify_code("PROOF_AUDIENCE", &of_length(length)),
+                verify_code("PROOF_AUDIENCE", &"a".repeat(length)),
                 is_taken,
                 "{length} characters"
             );
@@ -416,25 +417,21 @@ mod tests {
 
     #[test]
     fn the_link_leads_to_the_page_to_the_app_or_nowhere() {
-        for (switch, url, target) in [
-            ("off", "https://app.example.com/verify", LinkTarget::Off),
-            ("on", "", LinkTarget::Page),
-            (
-                "on",
-                "https://app.example.com/verify",
-                LinkTarget::App("https://app.example.com/verify".to_owned()),
-            ),
+        let url = "https://app.example.com/verify";
+        for (text, target) in [
+            ("off", LinkTarget::Off),
+            ("page", LinkTarget::Page),
+            (url, LinkTarget::App(url.to_owned())),
         ] {
-            let changes = [("VERIFICATION_LINK", Some(switch)), ("LINK_URL", Some(url))];
-            let config = RequestCodeConfig::read(&environment(&changes)).expect("a usable environment");
-            assert_eq!(config.link, target);
+            let config = RequestCodeConfig::read(&environment(&[("VERIFICATION_LINK", Some(text))]));
+            assert_eq!(config.expect("a usable environment").shared.link, target);
         }
     }
 
     #[test]
     fn every_variable_of_the_proof_is_checked() {
         for (name, wrong) in [
-            ("PROOF_AUDIENCE", &["", "two words", "a\u{7F}"][..]),
+            ("PROOF_AUDIENCE", &["", "two words", "a\u{7F}", "가"][..]),
             ("PROOF_LIFETIME_MINUTES", &["1", "61", ""]),
             (
                 "PROOF_ISSUER",

@@ -24,9 +24,10 @@ pub const PARAMETER: &str = "link";
 const END: char = 'A';
 
 /// Where the link in an email leads.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum LinkTarget {
     /// Emails carry no link.
+    #[default]
     Off,
     /// To the service's own page.
     Page,

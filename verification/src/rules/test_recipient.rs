@@ -13,16 +13,10 @@ const MAX_DAYS_AHEAD: i64 = 90;
 /// Appended to `aud` of a test recipient's proof, so that a backend refuses it unless it accepts this audience as well.
 pub const TEST_AUDIENCE: &str = ":test";
 
-/// What is configured: texts that may be wrong.
+/// What is configured, which may be wrong: an address, or `@` and a domain; its code, of as many digits as `CODE_DIGITS` says; and
+/// the last day (UTC), at most 90 days ahead. `@test.example.com 424242 2027-03-31`. Or nothing.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct TestSettings {
-    /// `TEST_RECIPIENT`: an address, or `@` and a domain.
-    pub who: String,
-    /// `TEST_CODE`: as many digits as `CODE_DIGITS` says.
-    pub code: String,
-    /// `TEST_UNTIL`: the last day (UTC), at most 90 days ahead, such as `2027-03-31`.
-    pub until: String,
-}
+pub struct TestSettings(pub String);
 
 /// Which recipients are for tests, their code, and until when.
 #[derive(Clone, PartialEq, Eq)]
@@ -43,23 +37,23 @@ enum Who {
 /// Why there are no test recipients although there is a setting for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoTestRecipients {
-    /// One of the three variables is empty and another is not.
-    #[error("TEST_RECIPIENT, TEST_CODE and TEST_UNTIL must be set together")]
-    Incomplete,
+    /// Not three words.
+    #[error("TEST_RECIPIENT must be a recipient, a code and a day, with spaces between them")]
+    Shape,
     /// Not an address or a domain.
-    #[error("TEST_RECIPIENT must be an email address, or @ and a domain")]
+    #[error("the recipient in TEST_RECIPIENT must be an email address, or @ and a domain")]
     Recipient,
     /// Not a code as people are mailed.
-    #[error("TEST_CODE must have as many digits as CODE_DIGITS says")]
+    #[error("the code in TEST_RECIPIENT must have as many digits as CODE_DIGITS says")]
     Code,
     /// Not a date.
-    #[error("TEST_UNTIL must be a date such as 2027-03-31")]
+    #[error("the day in TEST_RECIPIENT must be a date such as 2027-03-31")]
     Date,
     /// The last day is over.
-    #[error("TEST_UNTIL is over")]
+    #[error("the day in TEST_RECIPIENT is over")]
     Over,
     /// The last day is too far ahead.
-    #[error("TEST_UNTIL is more than {MAX_DAYS_AHEAD} days ahead")]
+    #[error("the day in TEST_RECIPIENT is more than {MAX_DAYS_AHEAD} days ahead")]
     TooFar,
 }
 
@@ -71,21 +65,23 @@ impl TestRecipients {
         match &read {
             Ok(Some(test)) => tracing::warn!(until = %test.until, "test recipients get a fixed code and no email"),
             Ok(None) => {}
+            // Days pass by themselves, which wakes nobody.
+            Err(cause @ (NoTestRecipients::Over | NoTestRecipients::TooFar)) => {
+                tracing::warn!(%cause, "there are no test recipients");
+            }
             Err(cause) => tracing::error!(%cause, "there are no test recipients"),
         }
         read.unwrap_or_default()
     }
 
-    /// Reads the settings as they stand at `now`, for codes of `digits` digits. None if all are empty.
+    /// Reads the settings as they stand at `now`, for codes of `digits` digits. None if there are none.
     pub fn read(settings: &TestSettings, digits: u8, now: UtcDateTime) -> Result<Option<Self>, NoTestRecipients> {
-        let TestSettings { who, code, until } = settings;
-        let [who, code, until] = [who, code, until].map(String::as_str);
-        if [who, code, until] == [""; 3] {
-            return Ok(None);
-        }
-        if [who, code, until].contains(&"") {
-            return Err(NoTestRecipients::Incomplete);
-        }
+        let words: Vec<_> = settings.0.split_whitespace().collect();
+        let [who, code, until] = match words[..] {
+            [] => return Ok(None),
+            [who, code, until] => [who, code, until],
+            _ => return Err(NoTestRecipients::Shape),
+        };
         let who = match who.strip_prefix('@') {
             // Any local part does, to have the domain checked and normalised.
             Some(domain) => {
@@ -153,8 +149,7 @@ mod tests {
     };
 
     fn read(who: &str, code: &str, until: &str) -> Result<Option<TestRecipients>, NoTestRecipients> {
-        let [who, code, until] = [who, code, until].map(ToOwned::to_owned);
-        TestRecipients::read(&TestSettings { who, code, until }, 6, NOW)
+        TestRecipients::read(&TestSettings(format!("{who} {code} {until}")), 6, NOW)
     }
 
     fn recipient(address: &str) -> Recipient {
@@ -190,14 +185,15 @@ mod tests {
     }
 
     #[test]
-    fn all_three_are_set_or_none() {
+    fn all_three_words_are_there_or_none() {
         assert_eq!(read("", "", ""), Ok(None));
         for (who, code, until) in [
             ("", "424242", "2027-01-16"),
             ("a@example.com", "", "2027-01-16"),
             ("a@example.com", "1", ""),
+            ("a@example.com", "424242", "2027-01-16 2027-01-17"),
         ] {
-            assert_eq!(read(who, code, until), Err(NoTestRecipients::Incomplete));
+            assert_eq!(read(who, code, until), Err(NoTestRecipients::Shape));
         }
     }
 
@@ -230,8 +226,8 @@ mod tests {
     fn ninety_days_ahead_are_counted_from_the_start_of_a_day() {
         let midnight = NOW - Duration::hours(12);
         for (until, is_usable) in [("2027-04-15", true), ("2027-04-16", false)] {
-            let [who, code, until] = ["a@example.com", "424242", until].map(ToOwned::to_owned);
-            let read = TestRecipients::read(&TestSettings { who, code, until }, 6, midnight);
+            let settings = TestSettings(format!("a@example.com 424242 {until}"));
+            let read = TestRecipients::read(&settings, 6, midnight);
             assert_eq!(read.is_ok(), is_usable);
         }
     }
@@ -242,8 +238,8 @@ mod tests {
             (NOW + Duration::hours(12) - Duration::SECOND, false),
             (NOW + Duration::hours(12), true),
         ] {
-            let [who, code, until] = ["a@example.com", "424242", "2027-01-15"].map(ToOwned::to_owned);
-            let read = TestRecipients::read(&TestSettings { who, code, until }, 6, now);
+            let settings = TestSettings("a@example.com 424242 2027-01-15".to_owned());
+            let read = TestRecipients::read(&settings, 6, now);
             assert_eq!(read == Err(NoTestRecipients::Over), is_over);
         }
     }
