@@ -114,116 +114,126 @@ def of_type(resources, kind):
     return [item["Properties"] for item in resources.values() if item["Type"] == kind]
 
 
-def faults(resources, parameters):
-    """What the service relies on and the template lacks, each as a sentence."""
+def differs(what, found, expected):
+    return [f"{what}: expected {expected}, found {found}"] if found != expected else []
 
-    def differs(what, found, expected):
-        return [f"{what}: expected {expected}, found {found}"] if found != expected else []
 
+def storage_faults(resources):
     table = resources["Table"]["Properties"]
-    found = differs(
-        "TTL of the table", table.get("TimeToLiveSpecification"), {"AttributeName": "expires_at", "Enabled": True}
-    )
-    found += differs("key of the table", table.get("KeySchema"), [{"AttributeName": "pk", "KeyType": "HASH"}])
-    found += differs("billing of the table", table.get("BillingMode"), "PAY_PER_REQUEST")
+    ttl = {"AttributeName": "expires_at", "Enabled": True}
+    yield from differs("TTL of the table", table.get("TimeToLiveSpecification"), ttl)
+    yield from differs("key of the table", table.get("KeySchema"), [{"AttributeName": "pk", "KeyType": "HASH"}])
+    yield from differs("billing of the table", table.get("BillingMode"), "PAY_PER_REQUEST")
+    # DynamoDB encrypts by itself.
+    yield from differs("encryption by KMS, which costs", table.get("SSESpecification"), None)
+    secret = resources["Secret"]["Properties"].get("GenerateSecretString", {})
+    # Any change of it would rotate the secret in an ordinary deploy.
+    yield from differs("secret", secret, {"PasswordLength": 64, "ExcludePunctuation": True})
+    for name, resource in resources.items():
+        if resource["Type"] == "AWS::Logs::LogGroup":
+            days = resource["Properties"].get("RetentionInDays")
+            yield from differs(f"retention of {name}", days, {"Ref": "LogRetentionDays"})
+
+
+def mail_faults(resources):
     mails = resources["ConfigurationSet"]["Properties"]
-    found += differs("TLS of the mails", mails["DeliveryOptions"].get("TlsPolicy"), "REQUIRE")
+    deliver = {"Fn::FindInMap": ["DeliverWithin", "Seconds", {"Ref": "CodeLifetimeMinutes"}]}
+    delivery = {"TlsPolicy": "REQUIRE", "MaxDeliverySeconds": deliver}
+    yield from differs("delivery of the emails", mails.get("DeliveryOptions"), delivery)
     suppressed = mails.get("SuppressionOptions", {}).get("SuppressedReasons")
-    found += differs("suppression of the mails", suppressed, ["BOUNCE", "COMPLAINT"])
-    for what, item in (
-        ("encryption by KMS", table.get("SSESpecification")),
-        ("metrics", mails.get("ReputationOptions")),
-    ):
-        found += differs(f"what costs and helps nobody: {what}", item, None)
+    yield from differs("suppression of the emails", suppressed, ["BOUNCE", "COMPLAINT"])
+    yield from differs("metrics of the emails, which may cost", mails.get("ReputationOptions"), None)
     # Else the account decides: links rewritten, and a picture in each email.
     tracking = {"DashboardOptions": {"EngagementMetrics": "DISABLED"}}
     tracking["GuardianOptions"] = {"OptimizedSharedDelivery": "DISABLED"}
-    found += differs("tracking of the emails", mails.get("VdmOptions"), tracking)
-    deliver = {"Fn::FindInMap": ["DeliverWithin", "Seconds", {"Ref": "CodeLifetimeMinutes"}]}
-    found += differs("delivery of the emails", mails["DeliveryOptions"].get("MaxDeliverySeconds"), deliver)
-    stage, api = resources["ApiStage"], resources["Api"]["Properties"]
-    found += differs("access log", "query" in json.dumps(stage).lower(), False)
-    route_names = {name for name, item in resources.items() if item["Type"] == "AWS::ApiGatewayV2::Route"}
-    found += differs("what the stage waits for", set(stage.get("DependsOn", [])), route_names)
-    found += differs("RouteSettings", set(stage["Properties"]["RouteSettings"]), set(ROUTES))
-    found += differs("deployment of the stage", stage["Properties"].get("AutoDeploy"), True)
-    found += differs("name of the stage", stage["Properties"].get("StageName"), "$default")
-    for integration in of_type(resources, "AWS::ApiGatewayV2::Integration"):
-        how = (integration.get("IntegrationType"), integration.get("PayloadFormatVersion"))
-        found += differs("how the API calls its functions", how, ("AWS_PROXY", "2.0"))
-    arn = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*"
-    allowed = {
-        name: {"Action": "lambda:InvokeFunction", "FunctionName": {"Ref": name}}
-        | {"Principal": "apigateway.amazonaws.com", "SourceArn": {"Fn::Sub": arn}}
-        for name in ("RequestCode", "VerifyCode")
-    }
-    permitted = {item["FunctionName"]["Ref"]: item for item in of_type(resources, "AWS::Lambda::Permission")}
-    found += differs("who may call the functions", permitted, allowed)
-    for role in PERMISSIONS:
-        properties = set(resources[role]["Properties"])
-        found += differs(f"properties of {role}", properties, {"AssumeRolePolicyDocument", "Policies"})
-    for what, item in (
-        ("API", api),
-        ("API's domain", resources["ApiDomainName"]["Properties"]["DomainNameConfigurations"][0]),
-    ):
-        # With IPv4 alone all phones of a carrier would share a source.
-        found += differs(f"addresses of the {what}", item.get("IpAddressType"), "dualstack")
+    yield from differs("tracking of the emails", mails.get("VdmOptions"), tracking)
+    # The next try of a creation that failed would find a retained identity, and fail for that.
+    kept = resources["Identity"].get("DeletionPolicy")
+    yield from differs("deletion of the identity", kept, "RetainExceptOnCreate")
     (send,) = [item for item in statements(resources["RequestCodeRole"]) if item["Action"] == "ses:SendEmail"]
     sender = {"StringEquals": {"ses:FromAddress": {"Ref": "SenderAddress"}}}
-    found += differs("whose emails request-code may send", send.get("Condition"), sender)
+    yield from differs("whose emails request-code may send", send.get("Condition"), sender)
 
-    identity = resources["Identity"]
-    # The next try of a creation that failed would find a retained identity, and fail for that.
-    found += differs("deletion of the identity", identity.get("DeletionPolicy"), "RetainExceptOnCreate")
 
-    secret = resources["Secret"]["Properties"].get("GenerateSecretString", {})
-    # Any change of it would rotate the secret in an ordinary deploy.
-    found += differs("secret", secret, {"PasswordLength": 64, "ExcludePunctuation": True})
-
-    languages = sorted(folder.name for folder in (ROOT / "verification/locales").iterdir() if folder.is_dir())
-    found += differs("languages of DefaultLocale", parameters["DefaultLocale"]["AllowedValues"], languages)
-    found += lint_variables.disagreements(parameters)
-    found += lint_variables.bound_disagreements(resources, parameters)
-    found += lint_variables.unread(resources)
-    found += lint_variables.new_and_required(resources)
-    written = yaml_parse(TEMPLATE.read_text())
-    groups = written["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
-    grouped = {name for group in groups for name in group["Parameters"]}
-    found += differs("ParameterGroups", grouped, set(parameters))
-    found += differs("routes", routes(resources), ROUTES)
+def api_faults(resources):
+    api, stage = resources["Api"]["Properties"], resources["ApiStage"]
+    domain = resources["ApiDomainName"]["Properties"]["DomainNameConfigurations"][0]
+    for what, item in (("API", api), ("API's domain", domain)):
+        # With IPv4 alone all phones of a carrier would share a source.
+        yield from differs(f"addresses of the {what}", item.get("IpAddressType"), "dualstack")
     origins = {"Fn::Split": [",", {"Ref": "AllowedOrigins"}]}
     cors = {"AllowOrigins": origins, "AllowMethods": ["POST"], "AllowHeaders": ["authorization", "*"], "MaxAge": 7200}
-    found += differs("CORS", api["CorsConfiguration"], {"Fn::If": ["HasAllowedOrigins", cors, NOTHING]})
+    yield from differs("CORS", api["CorsConfiguration"], {"Fn::If": ["HasAllowedOrigins", cors, NOTHING]})
     is_closed = {"Fn::If": ["HasApiDomain", True, False]}
-    found += differs("the API's first endpoint", api["DisableExecuteApiEndpoint"], is_closed)
+    yield from differs("the API's first endpoint", api["DisableExecuteApiEndpoint"], is_closed)
+    route_names = {name for name, item in resources.items() if item["Type"] == "AWS::ApiGatewayV2::Route"}
+    yield from differs("what the stage waits for", set(stage.get("DependsOn", [])), route_names)
+    stage = stage["Properties"]
+    yield from differs("deployment of the stage", stage.get("AutoDeploy"), True)
+    yield from differs("name of the stage", stage.get("StageName"), "$default")
+    yield from differs("RouteSettings", set(stage["RouteSettings"]), set(ROUTES))
+    yield from differs("query in the access log", "query" in json.dumps(stage).lower(), False)
+    yield from differs("routes", routes(resources), ROUTES)
+    for integration in of_type(resources, "AWS::ApiGatewayV2::Integration"):
+        how = (integration.get("IntegrationType"), integration.get("PayloadFormatVersion"))
+        yield from differs("how the API calls its functions", how, ("AWS_PROXY", "2.0"))
+
+
+def function_faults(resources):
+    arn = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*"
+    permitted = {item["FunctionName"]["Ref"]: item for item in of_type(resources, "AWS::Lambda::Permission")}
+    for function in ("RequestCode", "VerifyCode"):
+        allowed = {"Action": "lambda:InvokeFunction", "FunctionName": {"Ref": function}}
+        allowed |= {"Principal": "apigateway.amazonaws.com", "SourceArn": {"Fn::Sub": arn}}
+        yield from differs(f"who may call {function}", permitted.get(function), allowed)
+        properties = resources[function]["Properties"]
+        logging = properties["LoggingConfig"]
+        yield from differs(f"log of {function}", (logging["LogFormat"], logging["SystemLogLevel"]), ("JSON", "WARN"))
+        yield from differs(f"role of {function}", properties["Role"], {"Fn::GetAtt": [f"{function}Role", "Arn"]})
+    for role, expected in PERMISSIONS.items():
+        properties = set(resources[role]["Properties"])
+        yield from differs(f"properties of {role}", properties, {"AssumeRolePolicyDocument", "Policies"})
+        has = permissions(resources[role])
+        yield from (f"{role} may not do {action} on {on}" for action, on in expected if (action, on) not in has)
+        yield from (
+            f"{role} may do {action} on {on}, for nothing" for action, on in has if (action, on) not in expected
+        )
+    yield from lint_variables.unread(resources)
+    yield from lint_variables.new_and_required(resources)
+
+
+def parameter_faults(resources, parameters):
+    languages = sorted(folder.name for folder in (ROOT / "verification/locales").iterdir() if folder.is_dir())
+    yield from differs("languages of DefaultLocale", parameters["DefaultLocale"]["AllowedValues"], languages)
+    groups = yaml_parse(TEMPLATE.read_text())["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    grouped = {name for group in groups for name in group["Parameters"]}
+    yield from differs("ParameterGroups", grouped, set(parameters))
+    yield from lint_variables.disagreements(parameters)
+    yield from lint_variables.bound_disagreements(resources, parameters)
+
+
+def other_files_faults():
+    """What other files say of the same."""
     samconfig = tomllib.loads((ROOT / "samconfig.toml").read_text())
     for name in ("default", "prod"):
         on_failure = samconfig[name]["deploy"]["parameters"].get("on_failure")
         # Else a first deploy that fails blocks the next.
-        found += differs(f"what becomes of a first deploy that fails, in samconfig.toml, {name}", on_failure, "DELETE")
+        yield from differs(f"on_failure of {name} in samconfig.toml", on_failure, "DELETE")
     document = yaml.safe_load((ROOT / "openapi.yaml").read_text())
     documented = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
-    found += differs("routes of openapi.yaml", documented, set(ROUTES))
+    yield from differs("routes of openapi.yaml", documented, set(ROUTES))
     router = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["metadata"]["lambda"]["watch"]["router"]
     watched = {path: "".join(word.title() for word in name.split("-")) for path, name in router.items()}
     answered = {route.split()[1]: function for route, function in ROUTES.items()}
-    found += differs("router of cargo lambda watch in Cargo.toml", watched, answered)
+    yield from differs("router of cargo lambda watch in Cargo.toml", watched, answered)
 
-    for role, expected in PERMISSIONS.items():
-        has = permissions(resources[role])
-        found += [f"{role} may not do {action} on {on}" for action, on in expected if (action, on) not in has]
-        found += [f"{role} may do {action} on {on}, for nothing" for action, on in has if (action, on) not in expected]
-    for function in ("RequestCode", "VerifyCode"):
-        properties = resources[function]["Properties"]
-        logging = properties["LoggingConfig"]
-        found += differs(f"log of {function}", (logging["LogFormat"], logging["SystemLogLevel"]), ("JSON", "WARN"))
-        found += differs(f"role of {function}", properties["Role"], {"Fn::GetAtt": [f"{function}Role", "Arn"]})
-    for name, resource in resources.items():
-        if resource["Type"] == "AWS::Logs::LogGroup":
-            found += differs(
-                f"retention of {name}", resource["Properties"].get("RetentionInDays"), {"Ref": "LogRetentionDays"}
-            )
-    return found
+
+def faults(resources, parameters):
+    """What the service relies on and the template lacks, each as a sentence."""
+    for check in (storage_faults, mail_faults, api_faults, function_faults):
+        yield from check(resources)
+    yield from parameter_faults(resources, parameters)
+    yield from other_files_faults()
 
 
 def run(*command):
