@@ -1,23 +1,21 @@
-//! SES refuses emails, fails, or does not say what became of one: what is charged, and which code works.
+//! SES fails, or does not say what became of an email: what is charged, and which code works.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::harness::broken_ses::{Break, BrokenSes, closed_port};
 use crate::harness::log;
 use crate::harness::service::{KIM, OWN_ID, Service, config};
 use crate::harness::ses::Mood;
 use crate::harness::world::fault::Fault;
 
 const SICK: Mood = Mood::Refusing(500, "InternalServiceErrorException", "oops");
-const THROTTLED: Mood = Mood::Refusing(429, "TooManyRequestsException", "not now");
 const STALLED: Mood = Mood::Slow(Duration::from_secs(8));
 
 /// What the day's counts say: emails of the mailbox, emails of its only source, unconfirmed ones, and unverified ones of the
 /// source.
-async fn counts(service: &Service) -> [i64; 4] {
+pub(crate) async fn counts(service: &Service) -> [i64; 4] {
     [
         service.count("mailbox/", "mails").await,
         service.count("mailbox/", "n_").await,
@@ -26,106 +24,10 @@ async fn counts(service: &Service) -> [i64; 4] {
     ]
 }
 
-async fn ask(service: &Service) -> crate::harness::response::Response {
+pub(crate) async fn ask(service: &Service) -> crate::harness::response::Response {
     service
         .request_code(json!({ "email": KIM, "challenge_id": OWN_ID }))
         .await
-}
-
-#[tokio::test]
-async fn what_ses_did_not_take_costs_nothing_and_its_code_does_not_work() {
-    for (status, code, problem, retry_after) in [
-        (429, "TooManyRequestsException", "503 mail-unavailable", 5),
-        (400, "ThrottlingException", "503 mail-unavailable", 5),
-        (400, "LimitExceededException", "503 mail-unavailable", 300),
-        (400, "SendingPausedException", "503 mail-unavailable", 300),
-        (400, "AccountSendingPausedException", "503 mail-unavailable", 300),
-        (
-            400,
-            "ConfigurationSetSendingPausedException",
-            "503 mail-unavailable",
-            300,
-        ),
-        (400, "AccountSuspendedException", "503 mail-unavailable", 300),
-        (400, "MessageRejected", "500 internal-error", 0),
-        (400, "MailFromDomainNotVerifiedException", "500 internal-error", 0),
-        (404, "NotFoundException", "500 internal-error", 0),
-        (403, "AccessDeniedException", "500 internal-error", 0),
-        (400, "BadRequestException", "500 internal-error", 0),
-    ] {
-        let service = Service::start().await;
-        let message = "kim@example.com is not verified";
-        service.ses.set_mood(Mood::Refusing(status, code, message));
-        let refused = ask(&service).await;
-        assert_eq!(refused.problem(), problem, "{code}");
-        assert!(
-            !refused.text.contains("kim") && !refused.text.contains(code),
-            "{}",
-            refused.text
-        );
-        if retry_after > 0 {
-            assert_eq!(refused.body["retry_after"], retry_after, "{code}");
-            assert_eq!(refused.headers["retry-after"], retry_after.to_string(), "{code}");
-        }
-        assert_eq!(service.ses.calls(), 1, "{code} is not worth another try");
-        assert_eq!(counts(&service).await, [0, 0, 0, 0], "{code}");
-        // Guesses at a challenge that nobody was charged for would be free, and as many as there are ids.
-        let guess = service.verify_code(OWN_ID, "000000").await;
-        assert_eq!(guess.problem(), "401 code-expired", "{code}: nothing to guess at");
-
-        service.ses.set_mood(Mood::Willing);
-        assert_eq!(ask(&service).await.status, 202, "{code}: no pause");
-        assert_eq!(counts(&service).await, [1, 1, 0, 1], "{code}");
-        let mailed = service.ses.newest_mail().code();
-        assert_eq!(service.verify_code(OWN_ID, &mailed).await.status, 200, "{code}");
-    }
-}
-
-/// What SES says of a sender that it cannot read would be said to everybody, and the operator has to know.
-#[tokio::test]
-async fn what_may_be_the_senders_fault_is_an_internal_error() {
-    for message in [
-        "Address length is more than 320 bytes long: 'a'",
-        "Header contains illegal character",
-        "",
-    ] {
-        let service = Service::start().await;
-        service
-            .ses
-            .set_mood(Mood::Refusing(400, "BadRequestException", message));
-        assert_eq!(ask(&service).await.problem(), "500 internal-error", "{message}");
-    }
-}
-
-/// Messages of SES that people have reported. Whoever types such an address must not wake the operator.
-#[tokio::test]
-async fn an_address_that_ses_cannot_read_is_the_callers_mistake_and_costs_nothing() {
-    for message in [
-        "Domain contains illegal character",
-        "Local address contains dot-dot",
-        "Missing final '@domain'",
-        "Missing local name",
-        "Illegal address",
-        "Invalid email address kim@example.com.",
-    ] {
-        let service = Service::start().await;
-        service
-            .ses
-            .set_mood(Mood::Refusing(400, "BadRequestException", message));
-        let refused = ask(&service).await;
-        assert_eq!(refused.problem(), "422 invalid-email", "{message}");
-        assert_eq!(counts(&service).await, [0, 0, 0, 0], "{message}");
-        let guess = service.verify_code(OWN_ID, "000000").await;
-        assert_eq!(guess.problem(), "401 code-expired", "{message}: nothing to guess at");
-        service.ses.set_mood(Mood::Willing);
-        assert_eq!(ask(&service).await.status, 202, "{message}: no pause");
-    }
-    let log = log::text();
-    let line = log.lines().find(|line| line.contains("SES cannot mail an address"));
-    assert!(
-        line.is_some_and(|line| line.contains(r#""level":"WARN""#)),
-        "no alarm: {line:?}"
-    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -159,130 +61,6 @@ async fn what_ses_may_have_taken_is_only_unconfirmed_and_its_code_works() {
         );
         assert_eq!(service.verify_code(OWN_ID, &mails[0].code()).await.status, 200);
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_mail_that_ses_took_before_the_connection_broke_is_sent_once_and_its_code_works() {
-    let mut service = Service::start().await;
-    let ses = BrokenSes::start(Break::AfterRequest).await;
-    service.move_ses(&ses.url).await;
-    assert_eq!(ask(&service).await.problem(), "503 mail-unavailable");
-    assert_eq!(ses.taken().len(), 1, "no second mail by the same request");
-    assert_eq!(counts(&service).await, [0, 0, 1, 0]);
-
-    service.wait(7);
-    ses.set_mood(Break::Never);
-    let body = json!({ "email": KIM, "challenge_id": OWN_ID });
-    assert_eq!(service.request_code_from("203.0.113.8", body).await.status, 202);
-    let taken = ses.taken();
-    assert_eq!((taken.len(), code_of(&taken[0])), (2, code_of(&taken[1])));
-    assert_eq!(service.verify_code(OWN_ID, &code_of(&taken[0])).await.status, 200);
-}
-
-/// Whether the request was written before the connection broke is not known, so SES may have taken it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_breaks_at_once_is_not_tried_again() {
-    let mut service = Service::start().await;
-    let ses = BrokenSes::start(Break::AtOnce).await;
-    let tries = service.move_ses(&ses.url).await;
-    assert_eq!(ask(&service).await.body["retry_after"], 30);
-    assert_eq!(tries.count(), 1);
-    assert_eq!(counts(&service).await, [0, 0, 1, 0]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_was_never_made_is_tried_once_more_and_costs_nothing() {
-    let mut service = Service::start().await;
-    let tries = service.move_ses(&closed_port().await).await;
-    assert_eq!(ask(&service).await.body["retry_after"], 5);
-    assert_eq!(tries.count(), 2);
-    assert_eq!(counts(&service).await, [0, 0, 0, 0]);
-    assert_eq!(
-        service.verify_code(OWN_ID, "000000").await.problem(),
-        "401 code-expired"
-    );
-}
-
-/// A spent quota looks like throttling and a pause like a refusal, but for the message. The log tells them apart.
-#[tokio::test]
-async fn what_stops_all_emails_is_told_from_a_moment_and_from_one_email() {
-    for (status, code, message) in [
-        (429, "TooManyRequestsException", "Daily message quota exceeded."),
-        (400, "Throttling", "Daily message quota exceeded"),
-        (
-            400,
-            "MessageRejected",
-            "Sending paused for this account. For more information, …",
-        ),
-        (400, "SendingPausedException", "paused"),
-    ] {
-        let service = Service::start().await;
-        let before = log::length();
-        service.ses.set_mood(Mood::Refusing(status, code, message));
-        let refused = ask(&service).await;
-        assert_eq!(refused.problem(), "503 mail-unavailable", "{message}");
-        assert_eq!(refused.body["retry_after"], 300, "{message}");
-        assert!(log::since(before).contains(r#""outcome":"mail-stopped""#), "{message}");
-        assert_eq!(counts(&service).await, [0, 0, 0, 0], "{message}");
-    }
-    let service = Service::start().await;
-    service.ses.set_mood(Mood::Refusing(
-        429,
-        "TooManyRequestsException",
-        "Maximum sending rate exceeded.",
-    ));
-    assert_eq!(ask(&service).await.body["retry_after"], 5);
-}
-
-/// Lambda freezes an instance between two requests. Its connection to SES is dead by the second one.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_was_kept_long_is_not_used_again() {
-    let mut service = Service::start().await;
-    let ses = BrokenSes::start(Break::WhenKept).await;
-    service.move_ses(&ses.url).await;
-    assert_eq!(ask(&service).await.status, 202);
-    service.wait(60);
-    assert_eq!(
-        ask(&service).await.problem(),
-        "503 mail-unavailable",
-        "it was used, and broke"
-    );
-    service.wait(60);
-    assert_eq!(ask(&service).await.status, 202);
-    // On the connections' own clock.
-    tokio::time::sleep(Duration::from_secs(16)).await;
-    service.wait(60);
-    assert_eq!(ask(&service).await.status, 202, "a new connection");
-    assert_eq!(ses.taken().len(), 3);
-}
-
-#[tokio::test]
-async fn a_resend_that_ses_refused_leaves_the_challenge_as_it_was() {
-    let service = Service::start().await;
-    let (id, code) = service.mailed_code().await;
-    service.verify_code(&id, "000000").await;
-    service.wait(60);
-    service.ses.set_mood(THROTTLED);
-    let refused = service.request_code(json!({ "email": KIM, "challenge_id": id })).await;
-    assert_eq!(refused.problem(), "503 mail-unavailable");
-    assert_eq!(counts(&service).await, [1, 1, 0, 1]);
-    assert_eq!(service.verify_code(&id, "000001").await.body["guesses_left"], 3);
-    assert_eq!(service.verify_code(&id, &code).await.status, 200);
-    assert_eq!(counts(&service).await, [1, 1, 0, 0]);
-}
-
-/// A first email that was refused carried no code to anybody, so the next one has its full time.
-#[tokio::test]
-async fn a_retry_late_after_a_refused_first_mail_has_its_full_time() {
-    let service = Service::start().await;
-    service.ses.set_mood(THROTTLED);
-    ask(&service).await;
-    service.ses.set_mood(Mood::Willing);
-    service.wait(8 * 60 + 50);
-    assert_eq!(ask(&service).await.body["expires_in"], 600);
-    service.wait(599);
-    let code = service.ses.newest_mail().code();
-    assert_eq!(service.verify_code(OWN_ID, &code).await.status, 200);
 }
 
 /// The app obeys `Retry-After` while SES is sick, and goes on asking once it is well.
@@ -434,22 +212,6 @@ async fn an_unconfirmed_mail_with_an_easy_code_stays_charged_to_the_mailbox_alon
     assert_eq!(ask(&service).await.problem(), "429 too-many-requests");
 }
 
-/// While SES decides, somebody guesses at the challenge. If it then refuses, the guesses were paid for.
-#[tokio::test(start_paused = true)]
-async fn guesses_at_a_challenge_whose_mail_is_refused_are_not_free() {
-    let service = Arc::new(Service::start().await);
-    service.ses.set_mood(Mood::SlowlyRefusing(Duration::from_secs(1)));
-    let asked = tokio::spawn({
-        let service = Arc::clone(&service);
-        async move { ask(&service).await }
-    });
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    assert_eq!(service.verify_code(OWN_ID, "000000").await.body["guesses_left"], 4);
-    assert_eq!(asked.await.expect("a response").problem(), "503 mail-unavailable");
-    assert_eq!(counts(&service).await, [1, 1, 0, 1], "all stays charged");
-    assert!(log::text().contains("an email stays charged"));
-}
-
 /// The email arrived, its reader was faster than SES's answer.
 #[tokio::test(start_paused = true)]
 async fn a_code_that_is_used_before_ses_fails_to_confirm_it_is_given_back_once() {
@@ -519,9 +281,4 @@ async fn the_log_says_which_mail_ses_took() {
     let service = Service::start().await;
     service.mailed_code().await;
     assert!(log::text().contains(r#""message_id":"0100-example""#));
-}
-
-/// The code, from the subject of an email as `SendEmail` got it.
-fn code_of(mail: &serde_json::Value) -> String {
-    crate::harness::ses::SentMail(mail.clone()).code()
 }
