@@ -1,4 +1,4 @@
-.PHONY: help run test fuzz interleavings simulate mutants check-sender test-sender rotate test-rotate check-stack why test-stack lint smoke arm64 e2e contract clients pages browser mails screenshots setup setup-browser setup-kotlin
+.PHONY: help run test fuzz interleavings simulate mutants check-sender test-sender rotate test-rotate check-stack why test-stack lint smoke arm64 e2e bench contract clients pages browser mails screenshots setup setup-browser setup-kotlin
 
 help:
 	@echo "make run          run the service on this machine, with a local AWS and an inbox"
@@ -24,6 +24,7 @@ help:
 	@echo "make screenshots  draw every mail and page into docs/images, in each language and width"
 	@echo "make arm64        build with SAM for arm64, and look at the binaries"
 	@echo "make e2e          build and deploy with SAM to a local AWS that enforces IAM, and test the stack"
+	@echo "make bench        measure both functions, and peers in Python and Node; ROUNDS=5 and ONLY=python say otherwise"
 
 run: setup
 	@.venv/bin/python -m local.run
@@ -51,8 +52,8 @@ lint: setup
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --document-private-items
-	.venv/bin/ruff check local operate tests examples
-	.venv/bin/ruff format --check local operate tests examples
+	.venv/bin/ruff check bench local operate tests examples
+	.venv/bin/ruff format --check bench local operate tests examples
 	cargo build --locked --bins
 	.venv/bin/python -m local.lint_template
 	PATH="$$PWD/.venv/bin:$$PATH" .venv/npm/node_modules/.bin/redocly lint --max-problems 50 openapi.yaml
@@ -62,6 +63,10 @@ lint: setup
 
 e2e: setup
 	@.venv/bin/python -m local.e2e
+
+# It measures what sam build made: sam build --parameter-overrides Architecture=x86_64, where the machine is not an arm64 one.
+bench: setup
+	@.venv/bin/python -m bench.bench --rounds $${ROUNDS:-5} --only "$${ONLY:-}"
 
 arm64: setup
 	@.venv/bin/python -m local.arm64
