@@ -32,7 +32,7 @@ pub async fn load() -> SdkConfig {
     config.load().await
 }
 
-/// The HTTP client of all three, as the SDK would make it but for the time for which it keeps connections.
+/// The HTTP client of all three. Unlike the SDK's own it keeps connections for a short time, and knows no proxy.
 pub fn http_client() -> SharedHttpClient {
     let builder = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
     builder.pool_idle_timeout(KEPT_FOR).build_https()

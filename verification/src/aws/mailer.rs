@@ -176,34 +176,22 @@ impl MailError {
             SdkError::TimeoutError(_) | SdkError::ResponseError(_) | SdkError::DispatchFailure(_) => {
                 Self::Unconfirmed(cause)
             }
-            SdkError::ServiceError(refusal) => match refusal.err().code() {
-                _ if message_of(refusal.err(), |said| {
-                    STOPPED_WORDS.iter().any(|word| said.contains(word))
-                }) =>
-                {
-                    Self::Stopped(cause)
+            SdkError::ServiceError(refusal) => {
+                // It is never logged: it may have the address.
+                let said = refusal.err().message().unwrap_or_default().to_ascii_lowercase();
+                let is_stopped = STOPPED_WORDS.iter().any(|word| said.contains(word));
+                let is_about_address = ADDRESS_WORDS.iter().any(|word| said.starts_with(word));
+                match refusal.err().code().unwrap_or_default() {
+                    code if is_stopped || STOPPED_CODES.contains(&code) => Self::Stopped(cause),
+                    code if THROTTLED_CODES.contains(&code) => Self::Unavailable(cause),
+                    code if is_about_address && UNREADABLE_CODES.contains(&code) => Self::BadAddress(cause),
+                    _ if refusal.raw().status().is_server_error() => Self::Unconfirmed(cause),
+                    _ => Self::Refused(cause),
                 }
-                Some(code) if STOPPED_CODES.contains(&code) => Self::Stopped(cause),
-                Some(code) if THROTTLED_CODES.contains(&code) => Self::Unavailable(cause),
-                Some(code)
-                    if UNREADABLE_CODES.contains(&code)
-                        && message_of(refusal.err(), |said| {
-                            ADDRESS_WORDS.iter().any(|word| said.starts_with(word))
-                        }) =>
-                {
-                    Self::BadAddress(cause)
-                }
-                _ if refusal.raw().status().is_server_error() => Self::Unconfirmed(cause),
-                _ => Self::Refused(cause),
-            },
+            }
             _ => Self::Unbuilt(cause),
         }
     }
-}
-
-/// Asks something of a message, in lower case. It is never logged: it may have the address.
-fn message_of(refusal: &SendEmailError, asks: impl FnOnce(&str) -> bool) -> bool {
-    asks(&refusal.message().unwrap_or_default().to_ascii_lowercase())
 }
 
 /// Writes `name <address>` as a header may carry it. A name in plain ASCII is quoted (RFC 5322, 3.2.4), any other is encoded
