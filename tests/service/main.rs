@@ -38,6 +38,7 @@ mod ses_connections;
 mod ses_faults;
 mod ses_refusals;
 mod simulation;
+mod start_connections;
 mod strangers;
 mod test_recipients;
 mod trusted_callers;

@@ -47,16 +47,13 @@ where
 {
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
     let lines: Box<dyn Layer<Registry> + Send + Sync> = if json {
-        Box::new(
-            lines
-                .json()
-                .flatten_event(true)
-                .with_filter(filter_fn(move |metadata| is_kept(metadata, level))),
-        )
+        Box::new(lines.json().flatten_event(true).with_span_list(false))
     } else {
-        Box::new(lines.with_filter(filter_fn(move |metadata| is_kept(metadata, level))))
+        Box::new(lines)
     };
-    tracing_subscriber::registry().with(lines)
+    // The hint spares the SDK's many finer lines a look at their names.
+    let filter = filter_fn(move |metadata| is_kept(metadata, level)).with_max_level_hint(level);
+    tracing_subscriber::registry().with(lines.with_filter(filter))
 }
 
 fn is_kept(metadata: &Metadata, level: Level) -> bool {

@@ -11,11 +11,11 @@ mod email;
 use lambda_http::{Body, Request, Response};
 use rand::TryCryptoRng;
 use time::UtcDateTime;
-use verification::aws::client;
 use verification::aws::mailer::Mailer;
 use verification::aws::secret::Secret;
 use verification::aws::table::email::{Account, Charge};
 use verification::aws::table::{Table, TableError};
+use verification::aws::{client, connect};
 use verification::config::RequestCodeConfig;
 use verification::http::outcome;
 use verification::http::problem::Problem;
@@ -66,14 +66,12 @@ impl RequestCode {
     pub async fn start(now: UtcDateTime) -> Result<Self, lambda_runtime::Error> {
         let config = RequestCodeConfig::read(&|name| std::env::var(name).ok())?;
         let aws = client::load().await;
-        let secret = Secret::read(client::secrets_manager(&aws), config.shared.secret_id.clone(), now).await?;
-        let table = Table::new(client::dynamodb(&aws), config.shared.table_name.clone());
-        let mailer = Mailer::new(
-            client::ses(&aws, client::SES_TIME_LIMIT),
-            &config.mailer,
-            &config.shared.brand.name,
-        )?;
-        Ok(Self::new(config, secret, table, mailer, now))
+        let secret = Secret::read(client::secrets_manager(&aws), config.shared.secret_id.clone(), now);
+        // While Secrets Manager answers, all else is set up.
+        let (secret, dynamodb, ses) = tokio::join!(secret, connect::dynamodb(&aws), connect::ses(&aws));
+        let table = Table::new(dynamodb, config.shared.table_name.clone());
+        let mailer = Mailer::new(ses, &config.mailer, &config.shared.brand.name)?;
+        Ok(Self::new(config, secret?, table, mailer, now))
     }
 
     /// Sets the function up from its parts, at `now`.

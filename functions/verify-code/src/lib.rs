@@ -10,9 +10,9 @@ use std::borrow::Cow;
 
 use lambda_http::{Body, Request, Response};
 use time::UtcDateTime;
-use verification::aws::client;
 use verification::aws::secret::Secret;
 use verification::aws::table::Table;
+use verification::aws::{client, connect};
 use verification::config::VerifyCodeConfig;
 use verification::http::outcome;
 use verification::http::problem::Problem;
@@ -42,8 +42,12 @@ impl VerifyCode {
     pub async fn start(now: UtcDateTime) -> Result<Self, lambda_runtime::Error> {
         let config = VerifyCodeConfig::read(&|name| std::env::var(name).ok())?;
         let aws = client::load().await;
-        let secret = Secret::read(client::secrets_manager(&aws), config.shared.secret_id.clone(), now).await?;
-        let table = Table::new(client::dynamodb(&aws), config.shared.table_name.clone());
+        let secret = Secret::read(client::secrets_manager(&aws), config.shared.secret_id.clone(), now);
+        // While Secrets Manager answers, all else is set up.
+        let (secret, dynamodb) = tokio::join!(secret, connect::dynamodb(&aws));
+        let (secret, table) = (secret?, Table::new(dynamodb, config.shared.table_name.clone()));
+        // Now, with a whole CPU, rather than while somebody waits for the first proof.
+        secret.key_ring(now).await.active(now).proof().public();
         Ok(Self::new(config, secret, table, now))
     }
 

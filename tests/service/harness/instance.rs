@@ -111,7 +111,7 @@ fn sdk_config(world: &World) -> SdkConfig {
 }
 
 /// What every client needs, wherever it finds its service.
-fn anywhere() -> SdkConfig {
+pub(crate) fn anywhere() -> SdkConfig {
     let credentials = Credentials::new("test", "test", None, None, "test");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

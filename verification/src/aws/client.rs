@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 pub use aws_config::SdkConfig;
+use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::SharedHttpClient;
@@ -18,6 +19,7 @@ use aws_sdk_dynamodb::operation::RequestId;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_runtime_api::client::http::{HttpClient, http_client_fn};
 
 /// How long SES may take for an email.
 pub const SES_TIME_LIMIT: Duration = Duration::from_secs(5);
@@ -26,16 +28,21 @@ pub const SES_TIME_LIMIT: Duration = Duration::from_secs(5);
 /// an email over such a connection would be one of which SES said nothing.
 const KEPT_FOR: Duration = Duration::from_secs(15);
 
-/// Reads region, credentials and endpoint from the environment that Lambda gives a function.
+/// Reads region, credentials and endpoint from the environment that Lambda gives a function, and looks nowhere else for them.
 pub async fn load() -> SdkConfig {
-    let config = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client());
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .region(EnvironmentVariableRegionProvider::new())
+        .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+        .http_client(http_client());
     config.load().await
 }
 
 /// The HTTP client of all three. Unlike the SDK's own it keeps connections for a short time, and knows no proxy.
 pub fn http_client() -> SharedHttpClient {
     let builder = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
-    builder.pool_idle_timeout(KEPT_FOR).build_https()
+    let client = builder.pool_idle_timeout(KEPT_FOR).build_https();
+    // Each SDK client tries its HTTP client out, which reads all root certificates. This one has nothing to try.
+    http_client_fn(move |settings, components| client.http_connector(settings, components))
 }
 
 /// A client for DynamoDB: up to three attempts of 1 s each, 2 s in all.

@@ -1,12 +1,15 @@
 //! The part of an API Gateway event that the functions get to see.
 
+use std::collections::HashMap;
+
 use data_encoding::BASE64;
 use lambda_http::Request;
-use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use lambda_http::http::HeaderValue;
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpRequestContextHttpDescription};
+use lambda_http::http::header::HOST;
+use lambda_http::http::{HeaderMap, HeaderName, HeaderValue};
 use lambda_http::request::LambdaRequest;
 use serde::{Deserialize, Deserializer, de::Error};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::request::PERSON_ADDRESS;
 use crate::rules::link;
@@ -37,42 +40,57 @@ impl From<HttpApiEvent> for Request {
 impl<'de> Deserialize<'de> for HttpApiEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // Serde's own messages quote the event, including the body.
-        let event = Value::deserialize(deserializer).map_err(|_| D::Error::custom("the event is not JSON"))?;
-        let request = ApiGatewayV2httpRequest::deserialize(reduced(&event)).ok();
-        let request = request
-            .filter(makes_a_request)
-            .ok_or_else(|| D::Error::custom("the event is not one of an HTTP API with payload format 2.0"))?;
-        Ok(Self(LambdaRequest::ApiGatewayV2(request)))
+        let event = Event::deserialize(deserializer).ok().filter(Event::makes_a_request);
+        let event =
+            event.ok_or_else(|| D::Error::custom("the event is not one of an HTTP API with payload format 2.0"))?;
+        Ok(Self(LambdaRequest::ApiGatewayV2(event.reduced())))
     }
 }
 
-fn reduced(event: &Value) -> Value {
-    let member = |path| event.pointer(path);
-    json!({
-        "version": member("/version"),
-        "rawPath": member("/rawPath"),
-        "rawQueryString": member("/rawQueryString").and_then(Value::as_str).map(read_query),
-        "headers": read_headers(member("/headers").and_then(Value::as_object)),
-        "body": member("/body"),
-        "isBase64Encoded": member("/isBase64Encoded").and_then(Value::as_bool).unwrap_or_default(),
-        "requestContext": {
-            "requestId": member("/requestContext/requestId"),
-            "domainName": member("/requestContext/domainName"),
-            "stage": member("/requestContext/stage"),
-            "http": {
-                "method": member("/requestContext/http/method"),
-                "path": member("/requestContext/http/path"),
-                "sourceIp": member("/requestContext/http/sourceIp"),
-            },
-        },
-    })
+/// What is read of an event.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Event {
+    raw_path: String,
+    raw_query_string: Option<String>,
+    #[serde(default)]
+    headers: HashMap<String, Value>,
+    body: Option<String>,
+    #[serde(default)]
+    is_base64_encoded: bool,
+    request_context: Context,
 }
 
-/// Whether `lambda_http` makes a request of it, and does not panic.
-fn makes_a_request(event: &ApiGatewayV2httpRequest) -> bool {
-    let path = event.raw_path.as_deref().unwrap_or_default();
-    let body = event.body.as_deref().filter(|_| event.is_base64_encoded);
-    path.starts_with('/') && body.is_none_or(is_base64)
+/// Its `requestContext`, whose `http` has a method, a path and the address of the caller.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Context {
+    domain_name: Option<String>,
+    request_id: Option<String>,
+    stage: Option<String>,
+    http: ApiGatewayV2httpRequestContextHttpDescription,
+}
+
+impl Event {
+    /// Whether `lambda_http` makes a request of it, and does not panic.
+    fn makes_a_request(&self) -> bool {
+        let body = self.body.as_deref().filter(|_| self.is_base64_encoded);
+        self.raw_path.starts_with('/') && body.is_none_or(is_base64)
+    }
+
+    fn reduced(self) -> ApiGatewayV2httpRequest {
+        let mut event = ApiGatewayV2httpRequest::default();
+        event.raw_query_string = self.raw_query_string.as_deref().map(read_query);
+        event.raw_path = Some(self.raw_path);
+        event.headers = read_headers(&self.headers);
+        event.body = self.body;
+        event.is_base64_encoded = self.is_base64_encoded;
+        event.request_context.domain_name = self.request_context.domain_name;
+        event.request_context.request_id = self.request_context.request_id;
+        event.request_context.stage = self.request_context.stage;
+        event.request_context.http = self.request_context.http;
+        event
+    }
 }
 
 fn is_base64(text: &str) -> bool {
@@ -90,18 +108,19 @@ fn read_query(query: &str) -> String {
 }
 
 /// The headers that the service reads, and a host, which it does not read.
-fn read_headers(headers: Option<&Map<String, Value>>) -> Map<String, Value> {
-    let headers = headers.into_iter().flatten().filter(|(name, value)| {
-        let is_header = value.as_str().is_some_and(|value| HeaderValue::from_str(value).is_ok());
-        is_header && HEADERS.iter().any(|read| name.eq_ignore_ascii_case(read))
+fn read_headers(headers: &HashMap<String, Value>) -> HeaderMap {
+    let read = headers.iter().filter_map(|(name, value)| {
+        let name = HEADERS.iter().find(|read| name.eq_ignore_ascii_case(read))?;
+        let value = HeaderValue::from_str(value.as_str()?).ok()?;
+        Some((HeaderName::from_static(name), value))
     });
-    let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
-    headers.chain([("host".to_owned(), json!("localhost"))]).collect()
+    read.chain([(HOST, HeaderValue::from_static("localhost"))]).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
 

@@ -67,8 +67,7 @@ impl KeyRing {
     /// A previous version with the same keys is left out, because a key set must name each key once. Both have the same keys
     /// when the secret is rotated between the two calls that read it, or when somebody stores the same text twice.
     pub fn new(newest: Version, previous: Option<Version>) -> Self {
-        let public = newest.keys.proof().public();
-        let previous = previous.filter(|previous| previous.keys.proof().public() != public);
+        let previous = previous.filter(|previous| previous.keys.proof() != newest.keys.proof());
         Self { newest, previous }
     }
 

@@ -4,7 +4,10 @@
 //! that is kept up offers that without bringing RSA along or replacing half of itself, so the three steps of a compact JWS
 //! (RFC 7515, 3.1) are written out here, on `p256`.
 
+use std::sync::OnceLock;
+
 use data_encoding::BASE64URL_NOPAD;
+use p256::SecretKey;
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{Signature, SigningKey};
 use serde::Serialize;
@@ -16,8 +19,16 @@ pub const ALGORITHM: &str = "ES256";
 /// The key that signs proofs.
 #[derive(Clone)]
 pub struct ProofKey {
-    private: SigningKey,
-    public: Jwk,
+    private: SecretKey,
+    /// What follows from it, once it is asked for. request-code never does.
+    pair: OnceLock<(SigningKey, Jwk)>,
+}
+
+/// Whether both sign alike.
+impl PartialEq for ProofKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.private == other.private
+    }
 }
 
 /// The public half of a proof key (RFC 7517; its members: RFC 7518, 6.2.1).
@@ -58,42 +69,56 @@ impl ProofKey {
     pub(crate) fn from_candidates(candidates: impl IntoIterator<Item = [u8; 32]>) -> Result<Self, NoProofKey> {
         let mut keys = candidates
             .into_iter()
-            .filter_map(|bytes| SigningKey::from_slice(&bytes).ok());
-        let private = keys.next().ok_or(NoProofKey)?;
-        let public = Jwk::of(&private)?;
-        Ok(Self { private, public })
+            .filter_map(|bytes| SecretKey::from_slice(&bytes).ok());
+        Ok(Self {
+            private: keys.next().ok_or(NoProofKey)?,
+            pair: OnceLock::new(),
+        })
     }
 
     /// The public half.
-    pub const fn public(&self) -> &Jwk {
-        &self.public
+    pub fn public(&self) -> &Jwk {
+        &self.pair().1
+    }
+
+    fn pair(&self) -> &(SigningKey, Jwk) {
+        self.pair.get_or_init(|| {
+            let private = SigningKey::from(&self.private);
+            let public = Jwk::of(&private);
+            (private, public)
+        })
     }
 
     /// Signs claims as a JWT (RFC 7519) in the compact form: header, claims and signature, each in base64url.
     pub(crate) fn sign(&self, claims: &impl Serialize) -> Result<String, SigningError> {
+        let (private, public) = self.pair();
         let header = Header {
             typ: "JWT",
-            alg: self.public.alg,
-            kid: &self.public.kid,
+            alg: public.alg,
+            kid: &public.kid,
         };
         let part = |json: Vec<u8>| BASE64URL_NOPAD.encode(&json);
         let (header, claims) = (serde_json::to_vec(&header)?, serde_json::to_vec(claims)?);
         let message = format!("{}.{}", part(header), part(claims));
         // r and s, 32 bytes each.
-        let signature: Signature = self.private.sign(message.as_bytes());
+        let signature: Signature = private.sign(message.as_bytes());
         Ok(format!("{message}.{}", part(signature.to_bytes().to_vec())))
     }
 }
 
 impl Jwk {
-    fn of(private: &SigningKey) -> Result<Self, NoProofKey> {
+    #[expect(
+        clippy::expect_used,
+        reason = "only the point at infinity has none, and it is no public key"
+    )]
+    fn of(private: &SigningKey) -> Self {
         let point = private.verifying_key().to_sec1_point(false);
-        let (x, y) = point.x().zip(point.y()).ok_or(NoProofKey)?;
+        let (x, y) = point.x().zip(point.y()).expect("coordinates");
         let (x, y) = (BASE64URL_NOPAD.encode(x), BASE64URL_NOPAD.encode(y));
         let (crv, kty) = ("P-256", "EC");
         // RFC 7638, 3: the required members, in this order and without white space.
         let required = format!(r#"{{"crv":"{crv}","kty":"{kty}","x":"{x}","y":"{y}"}}"#);
-        Ok(Self {
+        Self {
             alg: ALGORITHM,
             crv,
             kid: BASE64URL_NOPAD.encode(&Sha256::digest(required)),
@@ -101,7 +126,7 @@ impl Jwk {
             public_key_use: "sig",
             x,
             y,
-        })
+        }
     }
 }
 
@@ -123,7 +148,7 @@ mod tests {
     fn signatures_are_those_of_rfc_6979() {
         let key = bytes("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721");
         let key = ProofKey::from_candidates([key]).expect("a key");
-        let signature: Signature = key.private.sign(b"sample");
+        let signature: Signature = key.pair().0.sign(b"sample");
         assert_eq!(
             HEXLOWER.encode(&signature.to_bytes()),
             "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716\
