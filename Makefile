@@ -1,11 +1,11 @@
-.PHONY: help run test fuzz interleavings simulate mutants check-sender test-sender rotate test-rotate check-stack why test-stack lint smoke arm64 e2e bench contract clients pages browser mails screenshots setup setup-browser setup-kotlin
+.PHONY: help run test fuzz interleavings simulate mutants check-sender test-sender rotate test-rotate check-stack why test-stack lint smoke arm64 e2e bench contract clients pages browser mails screenshots setup setup-bench setup-browser setup-kotlin
 
 help:
 	@echo "make run          run the service on this machine, with a local AWS and an inbox"
 	@echo "make test         run the tests"
 	@echo "make fuzz         feed made-up bytes to both functions and their parsers, MINUTES=1 for each of seven targets"
 	@echo "make interleavings  play every order of a few requests' AWS calls, with faults; SEED=7 draws others"
-	@echo "make simulate     let strangers ask for people's codes for a day, and count; SEED=7 for another day"
+	@echo "make simulate     let strangers ask for people's codes for a day, and let requests collide; count both; SEED=7 for another day"
 	@echo "make mutants      change every third place of the code, and see a test fail each time; PART=1, PART=2 for the others"
 	@echo "make lint         check format, code, documentation and template"
 	@echo "make check-sender DOMAIN=example.com  check the DNS records that let the email arrive"
@@ -24,7 +24,7 @@ help:
 	@echo "make screenshots  draw every mail and page into docs/images, in each language and width"
 	@echo "make arm64        build with SAM for arm64, and look at the binaries"
 	@echo "make e2e          build and deploy with SAM to a local AWS that enforces IAM, and test the stack"
-	@echo "make bench        measure both functions, and peers in Python and Node; ROUNDS=5 and ONLY=python say otherwise"
+	@echo "make bench        measure both functions beside peers in Rust, Node and Python; ROUNDS=5 and ONLY=node,python say otherwise"
 
 run: setup
 	@.venv/bin/python -m local.run
@@ -42,7 +42,7 @@ interleavings:
 		$(if $(WORLD),interleavings::drawn,interleavings) -- --include-ignored --nocapture --test-threads 1
 
 simulate:
-	@cargo test --locked --package service-tests simulation::whole -- --ignored --nocapture --test-threads 1
+	@cargo test --locked --package service-tests -- simulation::whole hot::whole --ignored --nocapture --test-threads 1
 
 mutants:
 	@local/setup.sh mutants
@@ -64,9 +64,11 @@ lint: setup
 e2e: setup
 	@.venv/bin/python -m local.e2e
 
-# It measures what sam build made: sam build --parameter-overrides Architecture=x86_64, where the machine is not an arm64 one.
-bench: setup
+bench: setup-bench
+	@.venv/bin/python -m bench.build
 	@.venv/bin/python -m bench.bench --rounds $${ROUNDS:-5} --only "$${ONLY:-}"
+	@.venv/bin/python -m bench.scale
+	@.venv/bin/python -m bench.picture
 
 arm64: setup
 	@.venv/bin/python -m local.arm64
@@ -120,6 +122,9 @@ setup:
 
 setup-browser:
 	@local/setup.sh browser
+
+setup-bench:
+	@local/setup.sh bench
 
 setup-kotlin:
 	@local/setup.sh kotlin

@@ -21,6 +21,7 @@ mod events;
 mod fuzz;
 mod garbage;
 mod harness;
+mod hot;
 mod instances;
 mod interleavings;
 mod leaks;

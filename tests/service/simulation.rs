@@ -156,10 +156,10 @@ struct Outcome {
 }
 
 /// Numbers that look random and repeat with their seed (`SplitMix64`).
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, bound: i64) -> i64 {
+    pub(super) fn below(&mut self, bound: i64) -> i64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut number = self.0;
         number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -410,6 +410,6 @@ async fn whole() {
 }
 
 #[expect(clippy::print_stdout, reason = "the table is what is asked for")]
-fn print_table(lines: &[String]) {
+pub(super) fn print_table(lines: &[String]) {
     println!("\n{}\n", lines.join("\n"));
 }

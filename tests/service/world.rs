@@ -1,5 +1,6 @@
 //! The world of the tests itself: what becomes of a call when a test says so.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 use crate::harness::service::{KIM, Service};
 use crate::harness::world::call::Aws;
 use crate::harness::world::fault::{Answer, Fault, Reason};
+use crate::harness::world::holding::Holding;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -195,6 +197,35 @@ async fn a_transaction_is_canceled_for_any_mix_of_reasons_with_the_items_as_they
     add(&service, "left").await.expect("a write");
     let by_the_engine = [reason("ConditionalCheckFailed", Some("2")), reason("None", None)];
     assert_eq!(reasons_of(&service).await, by_the_engine);
+}
+
+/// A transaction holds its items for 10 ms, and those of a canceled one as well, save what failed its condition.
+#[tokio::test(start_paused = true)]
+async fn a_held_item_collides_until_it_is_let_go() {
+    let held = reason("TransactionConflict", None);
+    let refused = reason("ConditionalCheckFailed", Some("2"));
+    for (holds_refused, left) in [(false, refused.clone()), (true, held.clone())] {
+        let service = Service::start().await;
+        let holding = Holding::new(Duration::from_millis(10), Duration::from_millis(2), holds_refused);
+        service.world.direct_by(Arc::new(holding));
+        let later = async |time, service| {
+            tokio::time::sleep(Duration::from_millis(time)).await;
+            reasons_of(service).await
+        };
+        let last = async {
+            tokio::time::sleep(Duration::from_millis(9)).await;
+            let error = add(&service, "left").await.expect_err("a collision");
+            assert_eq!(error.code(), Some("TransactionConflictException"));
+        };
+        let (made, told, ()) = tokio::join!(add_to_both(&service), later(1, &service), last);
+        made.expect("the first is made");
+        assert_eq!(told, [held.clone(), held.clone()]);
+        add(&service, "left").await.expect("it is let go");
+        let (first, second) = tokio::join!(reasons_of(&service), later(9, &service));
+        assert_eq!(first, [refused.clone(), reason("None", None)]);
+        assert_eq!(second, [left, held.clone()]);
+        assert_eq!(service.count("right", "n").await, 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,6 +13,10 @@ impl Constant {
         Self([byte; 16])
     }
 
+    pub(crate) const fn bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
     pub(crate) fn number(number: usize) -> Self {
         Self((number as u128).to_be_bytes())
     }

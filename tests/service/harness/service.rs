@@ -177,7 +177,8 @@ impl Service {
         self.request_code_drawing(instance, event, &mut SysRng).await
     }
 
-    async fn request_code_drawing(
+    /// The response of one instance of request-code, which draws its ids from this generator.
+    pub(crate) async fn request_code_drawing(
         &self,
         instance: &Instance<RequestCode>,
         event: &Value,

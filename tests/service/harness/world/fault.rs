@@ -28,6 +28,9 @@ pub(crate) enum Fault {
     /// It meets another write to the same item: in these parts of a transaction, counted from 0, or in an `UpdateItem`, which
     /// has no parts.
     Collided(&'static [usize]),
+    /// Other transactions hold the items of these parts, or that of an `UpdateItem`. The other parts are judged. The answer arrives
+    /// after this time.
+    Held(Vec<usize>, Duration),
     /// The transaction is canceled, with one reason for each of its parts.
     Canceled(Vec<Reason>),
 }
@@ -105,6 +108,28 @@ pub(super) fn collided(call: &Call, parts: &[usize]) -> Reply {
     };
     let reasons = (0..transaction(call).len()).map(|part| cancellation(reason(part), None));
     cancellations(&reasons.collect::<Vec<_>>())
+}
+
+/// What a call is told that meets items which others hold. The engine judges the other parts, and writes nothing.
+pub(super) async fn held(engine: &Engine, call: &Call, parts: &[usize]) -> Reply {
+    if call.operation == "UpdateItem" {
+        return collided(call, parts);
+    }
+    let mut judged = call.body.clone();
+    for part in parts {
+        let write = &mut judged["TransactItems"][*part]["Update"];
+        *write = json!({
+            "TableName": write["TableName"],
+            "Key": write["Key"],
+            "UpdateExpression": "REMOVE nothing",
+            "ConditionExpression": "attribute_exists(pk) AND attribute_not_exists(pk)",
+        });
+    }
+    let mut reply = engine.make(&call.operation, &judged).await;
+    for part in parts {
+        reply.body["CancellationReasons"][*part] = cancellation(Reason::Collided, None);
+    }
+    reply
 }
 
 pub(super) async fn canceled(engine: &Engine, call: &Call, reasons: &[Reason]) -> Reply {

@@ -1,7 +1,8 @@
 //! All of AWS that the service uses, in memory and without a socket, as one HTTP client under the SDK's clients.
 //!
 //! * [`call`]: what the SDK asks for.
-//! * [`director`]: who decides what becomes of each call. By default the [`script`] of the test does.
+//! * [`director`]: who decides what becomes of each call. By default the [`script`] of the test does. [`holding`] lets
+//!   transactions hold their items for a time.
 //! * [`fault`]: what can become of it.
 //! * [`engine`]: the DynamoDB engine that makes it. SES and Secrets Manager are [`ses`](super::ses) and
 //!   [`secrets_manager`](super::secrets_manager).
@@ -13,6 +14,7 @@ pub(crate) mod call;
 pub(crate) mod director;
 pub(crate) mod engine;
 pub(crate) mod fault;
+pub(crate) mod holding;
 pub(crate) mod journal;
 pub(crate) mod reply;
 pub(crate) mod script;
@@ -171,6 +173,12 @@ impl World {
             Fault::Throttled => fault::throttled(call.service),
             Fault::InProgress => fault::in_progress(),
             Fault::Collided(parts) => fault::collided(&call, parts),
+            Fault::Held(parts, delay) => {
+                let reply = fault::held(&self.0.engine, &call, &parts).await;
+                self.director().made(&call, &reply);
+                tokio::time::sleep(delay).await;
+                reply
+            }
             Fault::Canceled(reasons) => fault::canceled(&self.0.engine, &call, &reasons).await,
         };
         Ok(reply.into())
