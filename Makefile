@@ -50,6 +50,7 @@ mutants:
 
 lint: setup
 	cargo fmt --all --check
+	cargo fmt --check --manifest-path bench/peers/rust/Cargo.toml
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	.venv/bin/ruff check bench local operate tests examples

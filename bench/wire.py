@@ -8,6 +8,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 REASONS = {200: "OK", 202: "Accepted", 400: "Bad Request"}
@@ -19,33 +20,41 @@ def listen():
     return listener, listener.getsockname()[1]
 
 
-def serve(listener, answer, context=None, opened=lambda: None):
+def serve(listener, answer, context=None, opened=lambda: None, distance=lambda: 0):
     """Attends connections for ever, in threads of its own.
 
     `answer(head, body)` gets a request's bytes and returns those of the response. `opened()` is called for each
-    connection.
+    connection. `distance()` is the time of a round trip, in seconds: a connection takes two, and a request one.
     """
 
     def accept():
         while True:
             connection, _ = listener.accept()
             opened()
-            threading.Thread(target=attend, args=(connection, answer, context), daemon=True).start()
+            threading.Thread(target=attend, args=(connection, answer, context, distance), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
 
 
-def attend(connection, answer, context):
+def attend(connection, answer, context, distance):
     try:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if context:
+            travel(2 * distance())
             connection = context.wrap_socket(connection, server_side=True)
         for head, body in requests(connection):
-            connection.sendall(answer(head, body))
+            response = answer(head, body)
+            travel(distance())
+            connection.sendall(response)
     except (ConnectionError, ssl.SSLError):
         pass  # The function has ended.
     finally:
         connection.close()
+
+
+def travel(seconds):
+    if seconds:
+        time.sleep(seconds)
 
 
 def requests(connection):

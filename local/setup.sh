@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the virtual environment with the tools of requirements.txt and the npm packages of package.json, once. With the
-# argument `browser` it also holds those of requirements-browser.txt, with `kotlin` the compiler of kotlin/package.json. With
-# `mutants` it makes nothing but the tools of `make mutants`, in target/tools.
+# argument `browser` or `bench` it also holds those of requirements-browser.txt or requirements-bench.txt, with `kotlin` the
+# compiler of kotlin/package.json. With `mutants` it makes nothing but the tools of `make mutants`, in target/tools.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -50,9 +50,10 @@ if ! wanted | cmp -s - .venv/installed.txt; then
     wanted >.venv/installed.txt
 fi
 
-if [ "${1-}" = browser ] && ! cmp -s local/requirements-browser.txt .venv/installed-browser.txt; then
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement local/requirements-browser.txt
-    cp local/requirements-browser.txt .venv/installed-browser.txt
+more="local/requirements-${1-}.txt"
+if [ -f "$more" ] && ! cmp -s "$more" ".venv/installed-$1.txt"; then
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement "$more"
+    cp "$more" ".venv/installed-$1.txt"
 fi
 
 if [ "${1-}" = kotlin ] && ! cmp -s local/kotlin/package.json .venv/kotlin/installed.json; then

@@ -1,7 +1,7 @@
 import { randomInt, randomUUID } from "node:crypto";
 import { TransactWriteItemsCommand } from "@aws-sdk/client-dynamodb";
 import { SendEmailCommand, SESv2Client } from "@aws-sdk/client-sesv2";
-import { CALLS, dynamodb, mac, respond, serve, TIMEOUTS } from "./shared.mjs";
+import { CALLS, dynamodb, log, mac, respond, serve, TIMEOUTS } from "./shared.mjs";
 
 const ses = new SESv2Client({ maxAttempts: 1, requestHandler: TIMEOUTS });
 
@@ -28,6 +28,6 @@ await serve(async (event) => {
   const code = String(randomInt(1_000_000)).padStart(6, "0");
   await charge(email, challenge, code, event.requestContext.http.sourceIp);
   await mail(email, code);
-  console.log(JSON.stringify({ level: "INFO", outcome: "mailed", challenge_id: challenge }));
+  log("mailed", challenge);
   return respond(202, { challenge_id: challenge, expires_in: 600, resend_in: 60 });
 });

@@ -1,4 +1,5 @@
-// What both functions share: the key, the table, and a loop in place of Lambda's.
+// What both functions share: the key, the table, and a loop in place of Lambda's, which npm has only as source to compile. It
+// does less than Lambda's.
 //
 // They make the calls of AWS that the service's functions made (CALLS_FILE), under names and with a code of their own. They
 // leave out what takes little time: the limits, the languages, what may be wrong with a request, and all failures.
@@ -16,10 +17,12 @@ export const dynamodb = new DynamoDBClient({ maxAttempts: 3, requestHandler: TIM
 const secrets = new SecretsManagerClient({ maxAttempts: 3, requestHandler: TIMEOUTS });
 
 const read = new GetSecretValueCommand({ SecretId: process.env.SECRET_ID, VersionStage: "AWSCURRENT" });
-const secret = await secrets.send(read);
-const key = createHmac("sha256", secret.SecretString).update("item-name").digest();
+export const secret = (await secrets.send(read)).SecretString;
+const key = createHmac("sha256", secret).update("item-name").digest();
 
 export const mac = (...parts) => createHmac("sha256", key).update(parts.join("\0")).digest("hex");
+
+export const log = (outcome, challenge_id) => console.log(JSON.stringify({ level: "INFO", outcome, challenge_id }));
 
 export function respond(statusCode, body) {
   const headers = { "content-type": "application/json", "cache-control": "no-store" };
