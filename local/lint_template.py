@@ -212,6 +212,14 @@ def parameter_faults(resources, parameters):
     yield from lint_variables.bound_disagreements(resources, parameters)
 
 
+def version_faults(outputs):
+    """Cargo.toml has the version, and the functions log it. These say it as well."""
+    version = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
+    yield from differs("the output Version", outputs["Version"]["Value"], version)
+    api = yaml.safe_load((ROOT / "openapi.yaml").read_text())
+    yield from differs("info.version of openapi.yaml", api["info"]["version"], version)
+
+
 def other_files_faults():
     """What other files say of the same."""
     samconfig = tomllib.loads((ROOT / "samconfig.toml").read_text())
@@ -250,6 +258,7 @@ def main():
     exported = {name for name, output in template["Outputs"].items() if "Export" in output}
     for name, found in (
         ("template.yaml", faults(template["Resources"], template["Parameters"])),
+        ("version", version_faults(template["Outputs"])),
         ("operations.yaml", alarms.faults(exported)),
     ):
         for fault in found:

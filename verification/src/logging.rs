@@ -27,6 +27,7 @@ pub fn init() {
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(location, "a panic");
     }));
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
 }
 
 /// Ends a function. Its error, if there is one, goes to the log.
