@@ -24,7 +24,7 @@ help:
 	@echo "make screenshots  draw every mail and page into docs/images, in each language and width"
 	@echo "make arm64        build with SAM for arm64, and look at the binaries"
 	@echo "make e2e          build and deploy with SAM to a local AWS that enforces IAM, and test the stack"
-	@echo "make bench        measure both functions beside peers in Rust, Node and Python; ROUNDS=5 and ONLY=node,python say otherwise"
+	@echo "make bench        measure both functions beside peers in Rust, Node and Python; ROUNDS=9 for more rounds, ONLY=node,python for these alone"
 
 run: setup
 	@.venv/bin/python -m local.run

@@ -26,8 +26,10 @@ from bench.quota import Quota, core_share
 from bench.runtime import Runtime
 from local.service import ROOT, Failure, say
 
-# Warm calls far from AWS, or under a quota; then the pause before each, in which the kernel hands out a new share.
-FEW_CALLS, PAUSE = 30, 0.05
+# Warm calls far from AWS, or under a quota.
+FEW_CALLS = 30
+# Seconds before each call under a quota, in which a new share begins.
+PAUSE = 0.05
 # Seconds to a service of the same region and back.
 ROUND_TRIP = 0.001
 

@@ -3,6 +3,7 @@
 Functions by SAM as for a deploy, peers in Rust as cargo-lambda builds them by default, and bundles of the Node peer.
 """
 
+import os
 import platform
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from local.ports import Ports
 from local.service import ROOT, TOOLS, Failure, Service, say
 
 ARCHITECTURE = "x86_64" if platform.machine() == "x86_64" else "arm64"
-ESBUILD = "--bundle --minify --platform=node --target=node22 --format=esm --log-level=warning".split()
+ESBUILD = "--bundle --minify --platform=node --target=node24 --format=esm --log-level=warning".split()
 # Parts of the AWS SDK are CommonJS, and look for `require`.
 BANNER = "--banner:js=import{createRequire}from'node:module';const require=createRequire(import.meta.url);"
 NPM = "--ignore-scripts --no-audit --no-fund --no-package-lock --loglevel=error".split()
@@ -21,6 +22,7 @@ NPM = "--ignore-scripts --no-audit --no-fund --no-package-lock --loglevel=error"
 def run(*command):
     command = [str(part) for part in command]
     environment = Service(Ports()).environment()
+    # That folder is there only while the service runs.
     environment.pop("TMPDIR")
     if subprocess.run(command, cwd=ROOT, env=environment).returncode:
         raise Failure(f"`{' '.join(command[:2])}` failed; see above.")
@@ -52,6 +54,8 @@ def main():
     try:
         if not sys.platform.startswith("linux"):
             raise Failure("make bench needs Linux: it reads /proc.")
+        if len(os.sched_getaffinity(0)) < 2:
+            raise Failure("make bench needs two cores: one for functions, one for what plays Lambda and AWS.")
         functions()
         peers_in_rust()
         node_peer()

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
-# The kernel hands shares out anew every 20 ms.
+# Microseconds after which a new share begins. AWS does not say what Lambda's are.
 PERIOD = 20_000
 # Lambda gives a whole core at this many megabytes, and less in proportion.
 CORE_MEGABYTES = 1769

@@ -91,6 +91,8 @@ def show():
             usage(of_job, found["zipped_bytes"][job]),
         )
     show_aims(found)
+    if "scale" in found:
+        show_scale(found["scale"])
 
 
 def show_figures(text, of_job, speed):
@@ -149,8 +151,7 @@ def show_aims(found):
     table(["", "", "peer", "times", "aim", ""], rows)
 
 
-def show_scale():
-    found = read()["scale"]
+def show_scale(found):
     title("Calls as fast as they come: the functions on one core, the stand-ins of Lambda and AWS on another")
     rows = [
         [
@@ -193,5 +194,3 @@ def table(head, rows):
 
 if __name__ == "__main__":
     show()
-    if "scale" in read():
-        show_scale()

@@ -93,7 +93,7 @@ def main():
         return 130
     finally:
         bench.close()
-    report.show_scale()
+    report.show_scale(report.read()["scale"])
     return 0
 
 

@@ -1,7 +1,6 @@
 //! What may reach a log: this service's own lines, which contain no address, code, digest, token or body.
 //!
-//! The AWS SDK and the Lambda runtime log whole requests at their finer levels. Their lines are dropped at every level. Only
-//! the runtime's span is kept, which gives each line its `requestId`.
+//! The AWS SDK and the Lambda runtime log whole requests at their finer levels. Their lines and spans are dropped at every level.
 
 use std::io;
 use std::process::ExitCode;
@@ -59,12 +58,11 @@ where
 
 fn is_kept(metadata: &Metadata, level: Level) -> bool {
     let crate_name = metadata.target().split("::").next().unwrap_or_default();
-    let is_own = OWN_CRATES.contains(&crate_name);
-    *metadata.level() <= level && (is_own || (metadata.is_span() && crate_name == "lambda_runtime"))
+    *metadata.level() <= level && OWN_CRATES.contains(&crate_name)
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
@@ -83,7 +81,7 @@ mod tests {
     }
 
     /// What `work` logs at `INFO`.
-    fn logged(json: bool, work: impl FnOnce()) -> String {
+    pub(crate) fn logged(json: bool, work: impl FnOnce()) -> String {
         let lines = Arc::<Mutex<Vec<u8>>>::default();
         let writer = Arc::clone(&lines);
         let subscriber = subscriber(json, Level::INFO, move || Lines(Arc::clone(&writer)));
@@ -115,12 +113,12 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_the_request_id_of_the_runtimes_span_and_nothing_of_other_spans() {
+    fn a_line_has_its_own_span_and_nothing_of_others() {
         for json in [true, false] {
             let lines = logged(json, || {
-                let invoke = tracing::info_span!(target: "lambda_runtime", "Lambda runtime invoke", requestId = "r-1");
+                let own = tracing::info_span!(target: "verification::http", "request", requestId = "r-1");
                 let call = tracing::info_span!(target: "aws_sdk_sesv2", "SendEmail", to = "kim");
-                invoke.in_scope(|| call.in_scope(|| tracing::info!(target: "request_code", "a line")));
+                own.in_scope(|| call.in_scope(|| tracing::info!(target: "request_code", "a line")));
             });
             assert!(lines.contains("a line") && lines.contains("r-1"), "{lines}");
             assert!(!lines.contains("SendEmail") && !lines.contains("kim"), "{lines}");

@@ -28,7 +28,8 @@ pub const SES_TIME_LIMIT: Duration = Duration::from_secs(5);
 /// an email over such a connection would be one of which SES said nothing.
 const KEPT_FOR: Duration = Duration::from_secs(15);
 
-/// Reads region, credentials and endpoint from the environment that Lambda gives a function, and looks nowhere else for them.
+/// Reads region, credentials and endpoint from the environment that Lambda gives a function. No other place is asked for region or
+/// credentials.
 pub async fn load() -> SdkConfig {
     let config = aws_config::defaults(BehaviorVersion::latest())
         .region(EnvironmentVariableRegionProvider::new())
@@ -41,7 +42,7 @@ pub async fn load() -> SdkConfig {
 pub fn http_client() -> SharedHttpClient {
     let builder = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
     let client = builder.pool_idle_timeout(KEPT_FOR).build_https();
-    // Each SDK client tries its HTTP client out, which reads all root certificates. This one has nothing to try.
+    // Each SDK client tries its HTTP client out, which reads all root certificates. This one leaves that out.
     http_client_fn(move |settings, components| client.http_connector(settings, components))
 }
 

@@ -16,19 +16,23 @@ use super::client::{self, SdkConfig};
 /// How long a start waits for a connection. Without it the first request opens its own.
 const MAX_WAIT: Duration = Duration::from_millis(500);
 
-/// A client for DynamoDB with an open connection, if it could be opened. Whether it could shows when a request comes.
+/// A client for DynamoDB with an open connection, if it could be opened in time. Otherwise the first request opens one.
 pub async fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
     let client = client::dynamodb(config);
     let call = client.update_item().table_name("none").customize();
-    let _ = timeout(MAX_WAIT, call.interceptor(OnlyConnect).send()).await;
+    if timeout(MAX_WAIT, call.interceptor(OnlyConnect).send()).await.is_err() {
+        tracing::warn!("no connection to DynamoDB in time");
+    }
     client
 }
 
-/// A client for SES with an open connection, if it could be opened.
+/// A client for SES with an open connection, likewise.
 pub async fn ses(config: &SdkConfig) -> aws_sdk_sesv2::Client {
     let client = client::ses(config, client::SES_TIME_LIMIT);
     let call = client.send_email().customize();
-    let _ = timeout(MAX_WAIT, call.interceptor(OnlyConnect).send()).await;
+    if timeout(MAX_WAIT, call.interceptor(OnlyConnect).send()).await.is_err() {
+        tracing::warn!("no connection to SES in time");
+    }
     client
 }
 

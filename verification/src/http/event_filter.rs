@@ -1,6 +1,6 @@
 //! The part of an API Gateway event that the functions get to see.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use data_encoding::BASE64;
 use lambda_http::Request;
@@ -53,11 +53,10 @@ impl<'de> Deserialize<'de> for HttpApiEvent {
 struct Event {
     raw_path: String,
     raw_query_string: Option<String>,
-    #[serde(default)]
-    headers: HashMap<String, Value>,
+    /// In order, so that of one header in two ways of writing the same one always counts.
+    headers: Option<BTreeMap<String, Value>>,
     body: Option<String>,
-    #[serde(default)]
-    is_base64_encoded: bool,
+    is_base64_encoded: Option<bool>,
     request_context: Context,
 }
 
@@ -74,7 +73,7 @@ struct Context {
 impl Event {
     /// Whether `lambda_http` makes a request of it, and does not panic.
     fn makes_a_request(&self) -> bool {
-        let body = self.body.as_deref().filter(|_| self.is_base64_encoded);
+        let body = self.body.as_deref().filter(|_| self.is_base64_encoded == Some(true));
         self.raw_path.starts_with('/') && body.is_none_or(is_base64)
     }
 
@@ -82,13 +81,14 @@ impl Event {
         let mut event = ApiGatewayV2httpRequest::default();
         event.raw_query_string = self.raw_query_string.as_deref().map(read_query);
         event.raw_path = Some(self.raw_path);
-        event.headers = read_headers(&self.headers);
+        event.headers = read_headers(&self.headers.unwrap_or_default());
         event.body = self.body;
-        event.is_base64_encoded = self.is_base64_encoded;
+        event.is_base64_encoded = self.is_base64_encoded.unwrap_or_default();
         event.request_context.domain_name = self.request_context.domain_name;
         event.request_context.request_id = self.request_context.request_id;
         event.request_context.stage = self.request_context.stage;
-        event.request_context.http = self.request_context.http;
+        let (http, read) = (&mut event.request_context.http, self.request_context.http);
+        (http.method, http.path, http.source_ip) = (read.method, read.path, read.source_ip);
         event
     }
 }
@@ -108,7 +108,7 @@ fn read_query(query: &str) -> String {
 }
 
 /// The headers that the service reads, and a host, which it does not read.
-fn read_headers(headers: &HashMap<String, Value>) -> HeaderMap {
+fn read_headers(headers: &BTreeMap<String, Value>) -> HeaderMap {
     let read = headers.iter().filter_map(|(name, value)| {
         let name = HEADERS.iter().find(|read| name.eq_ignore_ascii_case(read))?;
         let value = HeaderValue::from_str(value.as_str()?).ok()?;
@@ -191,6 +191,13 @@ mod tests {
                 "/verify",
                 "{domain:?}"
             );
+        }
+        for (left_out, value) in [
+            ("/headers", json!(null)),
+            ("/isBase64Encoded", json!(null)),
+            ("/body", json!(null)),
+        ] {
+            assert!(altered(left_out, value).is_ok(), "{left_out}");
         }
         assert!(altered("/rawPath", json!("verify")).is_err());
         assert!(altered("/rawPath", json!(null)).is_err());

@@ -32,6 +32,8 @@ pub struct Function {
 impl Function {
     /// Reads the secret, as the SDK's guide says, and returns it beside the function.
     pub async fn start() -> Result<(Self, Vec<u8>), Error> {
+        // The other peers have read the file by their first answer as well.
+        LazyLock::force(&CALLS);
         let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
         let reader = aws_sdk_secretsmanager::Client::new(&config);
         let read = reader.get_secret_value().secret_id(variable("SECRET_ID"));
@@ -84,7 +86,6 @@ pub fn respond(status: u16, body: &Value) -> Result<Response<Body>, Error> {
 }
 
 /// A line for the log.
-
 pub fn log(outcome: &str, challenge: &str) {
     println!(
         "{}",
