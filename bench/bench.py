@@ -213,22 +213,27 @@ def arguments():
     return parser.parse_args()
 
 
-def main():
-    given = arguments()
+def measure_all(bench, given):
+    found = list(candidates({"service", *given.only.split(",")} if given.only else set()))
+    services = [candidate for candidate in found if candidate.name == "service"]
+    if len(services) < len(JOBS):
+        raise Failure("Build the functions first: python -m bench.build")
+    bench.record_calls(services)
+    for candidate in found:
+        bench.run_once(candidate)
+    results = rounds(bench, found, given.rounds, given.calls)
+    sizes = {job.name: {} for job in JOBS}
+    for candidate in found:
+        sizes[candidate.job.name][candidate.name] = candidate.zipped()
+    report.write({"machine": machine(), "megabytes": bench.megabytes, "zipped_bytes": sizes, "rounds": results})
+    report.show()
+
+
+def run(work):
+    """Does some work with a Bench, and returns the exit status."""
     bench = Bench()
     try:
-        found = list(candidates({"service", *given.only.split(",")} if given.only else set()))
-        services = [candidate for candidate in found if candidate.name == "service"]
-        if len(services) < len(JOBS):
-            raise Failure("Build the functions first: python -m bench.build")
-        bench.record_calls(services)
-        for candidate in found:
-            bench.run_once(candidate)
-        results = rounds(bench, found, given.rounds, given.calls)
-        sizes = {job.name: {} for job in JOBS}
-        for candidate in found:
-            sizes[candidate.job.name][candidate.name] = candidate.zipped()
-        report.write({"machine": machine(), "megabytes": bench.megabytes, "zipped_bytes": sizes, "rounds": results})
+        work(bench)
     except Failure as failure:
         print(failure, file=sys.stderr)
         return 1
@@ -237,9 +242,9 @@ def main():
         return 130
     finally:
         bench.close()
-    report.show()
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    given = arguments()
+    sys.exit(run(lambda bench: measure_all(bench, given)))

@@ -9,9 +9,9 @@ import sys
 import time
 
 from bench import report
-from bench.bench import Bench, Mark, memory
+from bench.bench import Mark, memory, run
 from bench.candidates import candidates
-from local.service import Failure, say
+from local.service import say
 
 # Instances at once, and calls of each.
 CROWDS = [(1, 2000), (8, 500)]
@@ -81,21 +81,10 @@ def endurance(job, started):
     return found
 
 
-def main():
-    bench = Bench()
-    try:
-        report.add("scale", {"crowds": crowds(bench), "memory": endurances(bench)})
-    except Failure as failure:
-        print(failure, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        say("\nInterrupted.")
-        return 130
-    finally:
-        bench.close()
+def measure_all(bench):
+    report.add("scale", {"crowds": crowds(bench), "memory": endurances(bench)})
     report.show_scale(report.read()["scale"])
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(measure_all))

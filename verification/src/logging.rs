@@ -80,11 +80,11 @@ pub(crate) mod tests {
         }
     }
 
-    /// What `work` logs at `INFO`.
-    pub(crate) fn logged(json: bool, work: impl FnOnce()) -> String {
+    /// What `work` logs down to `level`.
+    pub(crate) fn logged(json: bool, level: Level, work: impl FnOnce()) -> String {
         let lines = Arc::<Mutex<Vec<u8>>>::default();
         let writer = Arc::clone(&lines);
-        let subscriber = subscriber(json, Level::INFO, move || Lines(Arc::clone(&writer)));
+        let subscriber = subscriber(json, level, move || Lines(Arc::clone(&writer)));
         tracing::subscriber::with_default(subscriber, work);
         let lines = lines.lock().expect("the lines").clone();
         String::from_utf8(lines).expect("UTF-8")
@@ -93,7 +93,7 @@ pub(crate) mod tests {
     #[test]
     fn only_the_services_own_lines_are_kept_down_to_the_level() {
         for json in [true, false] {
-            let lines = logged(json, || {
+            let lines = logged(json, Level::INFO, || {
                 tracing::error!(target: "request_code", "line 1");
                 tracing::info!(target: "verify_code::judge", "line 2");
                 tracing::info!(target: "verification::aws::table", "line 3");
@@ -115,7 +115,7 @@ pub(crate) mod tests {
     #[test]
     fn a_line_has_its_own_span_and_nothing_of_others() {
         for json in [true, false] {
-            let lines = logged(json, || {
+            let lines = logged(json, Level::INFO, || {
                 let own = tracing::info_span!(target: "verification::http", "request", requestId = "r-1");
                 let call = tracing::info_span!(target: "aws_sdk_sesv2", "SendEmail", to = "kim");
                 own.in_scope(|| call.in_scope(|| tracing::info!(target: "request_code", "a line")));

@@ -29,10 +29,10 @@ where
     Runtime::new(service).run().await
 }
 
-/// Gives each line of the log Lambda's `requestId`.
+/// Gives each line of the log Lambda's `requestId`. It is of the coarsest level, so that lines of every level have it.
 fn span(request: &Request) -> Span {
     let context = request.lambda_context_ref();
-    tracing::info_span!(
+    tracing::error_span!(
         "request",
         requestId = context.map(|context| context.request_id.as_str())
     )
@@ -41,17 +41,18 @@ fn span(request: &Request) -> Span {
 #[cfg(test)]
 mod tests {
     use lambda_http::Context;
+    use tracing::Level;
 
     use super::*;
     use crate::logging::tests::logged;
 
     #[test]
-    fn a_line_has_lambdas_request_id() {
+    fn a_line_has_lambdas_request_id_at_every_level() {
         let mut context = Context::default();
         context.request_id = "r-1".to_owned();
         let request = Request::default().with_lambda_context(context);
-        for json in [true, false] {
-            let lines = logged(json, || span(&request).in_scope(|| tracing::info!("a line")));
+        for (json, level) in [(true, Level::INFO), (true, Level::ERROR), (false, Level::ERROR)] {
+            let lines = logged(json, level, || span(&request).in_scope(|| tracing::error!("a line")));
             assert!(
                 lines.contains("a line") && lines.contains("requestId") && lines.contains("r-1"),
                 "{lines}"
