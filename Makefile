@@ -1,4 +1,4 @@
-.PHONY: help run test fuzz interleavings simulate mutants check-sender test-sender rotate test-rotate check-stack why test-stack lint smoke arm64 e2e bench contract clients pages browser mails screenshots setup setup-bench setup-browser setup-kotlin
+.PHONY: help run test fuzz interleavings simulate mutants check-sender test-sender rotate test-rotate check-stack why test-stack lint smoke arm64 release e2e bench contract clients pages browser mails screenshots setup setup-bench setup-browser setup-kotlin
 
 help:
 	@echo "make run          run the service on this machine, with a local AWS and an inbox"
@@ -23,7 +23,8 @@ help:
 	@echo "make mails        check that mail clients support what every mail needs, and that SpamAssassin gives it no points"
 	@echo "make screenshots  draw every mail and page into docs/images, in each language and width"
 	@echo "make arm64        build with SAM for arm64, and look at the binaries"
-	@echo "make e2e          build and deploy with SAM to a local AWS that enforces IAM, and test the stack"
+	@echo "make release      make the archives of a release in dist, from which sam deploy deploys without a build"
+	@echo "make e2e          make such an archive, deploy it to a local AWS that enforces IAM, and test the stack"
 	@echo "make bench        measure both functions beside peers in Rust, Node and Python; ROUNDS=9 for more rounds, ONLY=node,python for these alone"
 
 run: setup
@@ -61,6 +62,10 @@ lint: setup
 	.venv/bin/python -m local.pages --check
 	.venv/bin/python -m local.lint_links
 	.venv/npm/node_modules/.bin/tsc --project examples/sign-up
+
+# With DIRTY=1 also of what is not committed.
+release: setup
+	@.venv/bin/python -m local.release
 
 e2e: setup
 	@.venv/bin/python -m local.e2e

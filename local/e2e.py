@@ -1,4 +1,4 @@
-"""Builds with SAM, deploys to a local AWS that enforces IAM, and runs the suite in tests/api against the stack.
+"""Makes a release's archive, deploys it to a local AWS that enforces IAM, and runs the suite in tests/api on the stack.
 
 Then rotates the secret in the middle of challenges, and takes every permission from its role, one at a time, to show
 which call fails without it.
@@ -11,16 +11,16 @@ import platform
 import re
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import uuid
-import zipfile
 from datetime import date, timedelta
 from pathlib import Path
 
 from samtranslator.yaml_helper import yaml_parse
 
-from local import alarms, combinations
+from local import alarms, combinations, release
 from local.lint_template import as_list, statements
 from local.ports import Ports
 from local.service import ROOT, STACK, TOOLS, Failure, Service, say
@@ -29,11 +29,19 @@ from tests.api.client import Api, Inbox
 from tests.api.test_proof import AUDIENCE, claims, header
 from tests.stack import deployed
 
+
+class WithoutRust(Service):
+    """What a team runs that has SAM and the archive, and nothing of Rust."""
+
+    def environment(self):
+        # `unpack` puts nothing but SAM there.
+        return super().environment() | {"PATH": str(self.state / "path")}
+
+
 # Ports of its own, so that it runs beside `make run`.
-SERVICE = Service(Ports(api=29000, aws=24566, smtp=21025, inbox=21080, app=29008))
+SERVICE = WithoutRust(Ports(api=29000, aws=24566, smtp=21025, inbox=21080, app=29008))
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
 KEY_SET = ".well-known/jwks.json"
-BUILT = ROOT / ".aws-sam" / "build"
 # As short as they may be: the suite waits for both to end.
 TEST_DOMAIN, TEST_CODE = "test.example.com", "424242"
 PARAMETERS = {
@@ -52,27 +60,29 @@ CALLS = {
 NOT_ENFORCED = {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 
-def build():
-    say(f"Building both functions with SAM for {ARCHITECTURE} (some minutes) …")
+def unpack():
+    """Makes the archive for this machine, and unpacks it as docs/deploy.md says. Returns the folder."""
     begun = time.monotonic()
-    command = [TOOLS / "sam", "build", "--parameter-overrides", f"Architecture={ARCHITECTURE}"]
-    if subprocess.run([str(part) for part in command], cwd=ROOT, env=SERVICE.environment()).returncode:
-        raise Failure("`sam build` failed; see above.")
-    print(f"Built in {time.monotonic() - begun:.0f} s.")
-    for function in ("RequestCode", "VerifyCode"):
-        path = SERVICE.state / f"{function}.zip"
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.write(BUILT / function / "bootstrap", "bootstrap")
-        print(f"{function}: {path.stat().st_size / 1e6:.2f} MB zipped")
+    archive = release.make(ARCHITECTURE, SERVICE.state / "dist")
+    print(f"Made in {time.monotonic() - begun:.0f} s.")
+    with tarfile.open(archive) as tar:
+        tar.extractall(SERVICE.state, filter="data")
+    folder = SERVICE.state / archive.name.removesuffix(".tar.gz")
+    if subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder).returncode:
+        raise Failure("SHA256SUMS does not fit; see above.")
+    SERVICE.samconfig = folder / "samconfig.toml"
+    (SERVICE.state / "path").mkdir()
+    (SERVICE.state / "path" / "sam").symlink_to(TOOLS / "sam")
+    return folder
 
 
-def templates_for_the_emulator():
-    """Copies of both templates without what the emulator does not know.
+def templates_for_the_emulator(folder):
+    """Copies of both templates, beside them, without what the emulator does not know.
 
     That is alarms that compute with several metrics, the DKIM records of an identity, and by which identity and for
     whom request-code may send.
     """
-    service, operations = yaml_parse((BUILT / "template.yaml").read_text()), yaml_parse(alarms.TEMPLATE.read_text())
+    service, operations = (yaml_parse((folder / name).read_text()) for name in ("template.yaml", "operations.yaml"))
     unknown = [name for name, alarm in alarms.alarms(operations["Resources"]).items() if "Metrics" in alarm]
     for name in unknown:
         del operations["Resources"][name]
@@ -84,7 +94,7 @@ def templates_for_the_emulator():
             # It asks for ses:SendEmail on no identity either. `make lint` asserts both.
             statement["Resource"] = "*"
     print(f"Without {', '.join(unknown + records)} and ses:FromAddress, which the emulator does not know.")
-    paths = BUILT / "template-for-emulator.json", BUILT / "operations-for-emulator.json"
+    paths = folder / "template-for-emulator.json", folder / "operations-for-emulator.json"
     for path, template in zip(paths, (service, operations), strict=True):
         path.write_text(json.dumps(template))
     return paths
@@ -301,8 +311,7 @@ def check_alarms(ids, template, api, inbox):
 
 def test_the_stack():
     begun = time.monotonic()
-    build()
-    template, operations = templates_for_the_emulator()
+    template, operations = templates_for_the_emulator(unpack())
     SERVICE.start_aws_and_inbox(AUTH="true")
     SERVICE.deploy(template, **PARAMETERS)
     ids = physical_ids()

@@ -62,6 +62,7 @@ class Service:
         self.app = f"http://127.0.0.1:{ports.app}"
         # Logs and the functions' environment, while the service runs.
         self.state = ROOT / ".local" / str(ports.api)
+        self.samconfig = ROOT / "samconfig.toml"
         self.processes = {}
 
     def environment(self):
@@ -146,7 +147,7 @@ class Service:
     def deploy(self, template="template.yaml", stack=STACK, **parameters):
         """Deploys the stack, or updates it with these parameters."""
         say("Deploying the stack into the local AWS …")
-        command = [TOOLS / "sam", "deploy", "--template", template, "--config-file", ROOT / "samconfig.toml"]
+        command = [TOOLS / "sam", "deploy", "--template", template, "--config-file", self.samconfig]
         command += ["--stack-name", stack]
         # In a file, as the README has it. JSON is YAML as well.
         path = self.state / "parameters.yaml"
