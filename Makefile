@@ -1,4 +1,4 @@
-.PHONY: help run test fuzz interleavings simulate mutants check-sender test-sender rotate test-rotate check-stack why test-stack advisories lint smoke arm64 release e2e bench contract clients pages browser mails screenshots setup setup-bench setup-browser setup-kotlin
+.PHONY: help run test fuzz interleavings simulate mutants check-sender test-sender rotate test-rotate check-stack why test-stack advisories lint smoke arm64 release e2e upgrade bench contract clients pages browser mails screenshots setup setup-bench setup-browser setup-kotlin
 
 help:
 	@echo "make run          run the service on this machine, with a local AWS and an inbox"
@@ -26,6 +26,7 @@ help:
 	@echo "make arm64        build with SAM for arm64, and look at the binaries"
 	@echo "make release      make the archives of a release in dist, from which sam deploy deploys without a build"
 	@echo "make e2e          make such an archive, deploy it to a local AWS that enforces IAM, and test the stack"
+	@echo "make upgrade FROM=v0.1.0  update a stack of that version in place to this one, and go back; codes under way have to work"
 	@echo "make bench        measure both functions beside peers in Rust, Node and Python; ROUNDS=9 for more rounds, ONLY=node,python for these alone"
 
 run: setup
@@ -76,6 +77,9 @@ release: setup
 
 e2e: setup
 	@.venv/bin/python -m local.e2e
+
+upgrade: setup
+	@.venv/bin/python -m local.upgrade
 
 bench: setup-bench
 	@.venv/bin/python -m bench.build
