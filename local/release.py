@@ -26,6 +26,7 @@ from local.service import ROOT, Failure, Service, say
 
 NAME = "email-verification"
 FUNCTIONS = ("request-code", "verify-code")
+LICENCE_FILE = re.compile(r"(LICEN[CS]E|COPYING|COPYRIGHT|NOTICE|UNLICENSE)", re.IGNORECASE)
 # Each with Rust's name for it.
 TARGETS = {"arm64": "aarch64-unknown-linux-gnu", "x86_64": "x86_64-unknown-linux-gnu"}
 # The Zig of .venv, whichever other is on the PATH.
@@ -56,7 +57,8 @@ curl -i "$API_URL/request-code" -H 'Content-Type: application/json' -d '{{"email
 ```
 
 `docs/deploy.md` of the project goes on from here: your own domain, production, alarms (`operations.yaml`), updates.
-`template.yaml` describes every parameter, and `sbom.cdx.json` lists what is in the functions (CycloneDX).
+`template.yaml` describes every parameter. `sbom.cdx.json` lists what is in the functions (CycloneDX), and
+`THIRD-PARTY-LICENSES.txt` has its licences.
 
 `make release` made this archive of the commit {commit},
 with {tools}. They give the same bytes again.
@@ -113,8 +115,8 @@ def compile_functions(architecture):
     command += ["--config", f"build.rustflags={json.dumps(flags)}"]
     if subprocess.run(command, cwd=ROOT, env=environment(CARGO_ZIGBUILD_ZIG_PATH=str(ZIG))).returncode:
         raise Failure("`cargo lambda build` failed; see above.")
-    built = Path(metadata["target_directory"], TARGETS[architecture], "release")
-    binaries = {function: (built / function).read_bytes() for function in FUNCTIONS}
+    built = Path(metadata["target_directory"], "lambda")
+    binaries = {function: (built / function / "bootstrap").read_bytes() for function in FUNCTIONS}
     for function, binary in binaries.items():
         if left := [str(folder) for folder in names if str(folder).encode() in binary]:
             raise Failure(f"{function} names folders of this machine: {', '.join(left)}.")
@@ -151,8 +153,8 @@ def template(architecture):
     return replaced(text, rf"(  Architecture:\n    Type: String\n){rest}", parameter, 1)
 
 
-def sbom(architecture, version):
-    """The crates in both functions, in CycloneDX. It names no time, so that it is the same again.
+def crates(architecture):
+    """The crates in both functions: depth in the tree, name, version and licence of each.
 
     They are those of `cargo tree`. What reads `cargo metadata`, as cargo-cyclonedx does, adds crates that only the
     tests use, such as ring.
@@ -160,21 +162,44 @@ def sbom(architecture, version):
     command = ["cargo", "tree", "--locked", "--target", TARGETS[architecture], "--edges", "normal,no-proc-macro"]
     for function in FUNCTIONS:
         command += ["--package", function]
+    # The second time that a crate is named, it has no lines below.
+    for line in filter(None, output(*command, "--prefix", "depth", "--format", "|{p}|{l}|").splitlines()):
+        depth, crate, licence, _ = line.split("|")
+        yield int(depth), crate.split()[0], crate.split()[1].removeprefix("v"), re.sub(r" ?/ ?", " OR ", licence)
+
+
+def licences(architecture):
+    """The licences of the crates, each text once: most have to go along with what was compiled of the crate."""
+    packages = json.loads(output("cargo", "metadata", "--locked", "--format-version", "1"))["packages"]
+    folders = {(item["name"], item["version"]): Path(item["manifest_path"]).parent for item in packages}
+    ours = {item["name"] for item in packages if not item["source"]}
+    whose, without = {}, []
+    for crate, number, licence in sorted({entry[1:] for entry in crates(architecture)}):
+        if crate not in ours:
+            files = [path for path in sorted(folders[crate, number].iterdir()) if LICENCE_FILE.match(path.name)]
+            for text in dict.fromkeys(path.read_text(errors="replace").strip() for path in files if path.is_file()):
+                whose.setdefault(text, []).append(f"{crate} {number}")
+            without += [] if files else [f"{crate} {number}: {licence}"]
+    parts = ["Both functions are compiled of these crates, and of Rust's standard library (MIT OR Apache-2.0)."]
+    parts += ["Crates that name their licence and carry no text of it:\n\n" + "\n".join(without)]
+    parts += [f"{', '.join(names)}\n\n{text}" for text, names in whose.items()]
+    return ("\n\n" + "-" * 80 + "\n\n").join(parts) + "\n"
+
+
+def sbom(architecture, version):
+    """The crates, in CycloneDX. It names no time, so that it is the same again."""
     lock = tomllib.loads((ROOT / "Cargo.lock").read_text())["package"]
     checksums = {(item["name"], item["version"]): item.get("checksum") for item in lock}
     components, needs, above = {}, {NAME: set()}, [NAME]
-    # Each line is a crate, its depth in front; the second time it has no lines below.
-    for line in filter(None, output(*command, "--prefix", "depth", "--format", "|{p}|{l}|").splitlines()):
-        depth, crate, licence, _ = line.split("|")
-        crate, number = crate.split()[0], crate.split()[1].removeprefix("v")
+    for depth, crate, number, licence in crates(architecture):
         kind = "application" if crate in FUNCTIONS else "library"
         component = {"type": kind, "bom-ref": f"{crate}@{number}", "name": crate, "version": number}
-        component["licenses"] = [{"expression": re.sub(r" ?/ ?", " OR ", licence)}]
+        component["licenses"] = [{"expression": licence}]
         if checksum := checksums[crate, number]:
             component |= {"purl": f"pkg:cargo/{crate}@{number}", "hashes": [{"alg": "SHA-256", "content": checksum}]}
         reference = component["bom-ref"]
         components[reference] = component
-        del above[int(depth) + 1 :]
+        del above[depth + 1 :]
         needs[above[-1]].add(reference)
         needs.setdefault(reference, set())
         above.append(reference)
@@ -220,6 +245,7 @@ def make(architecture, dist):
     files = {f"{function}.zip": zipped(binary) for function, binary in compile_functions(architecture).items()}
     texts = {
         "README.md": README.format(version=version, architecture=architecture, commit=commit, tools=tools()),
+        "THIRD-PARTY-LICENSES.txt": licences(architecture),
         "sbom.cdx.json": sbom(architecture, version),
         "template.yaml": template(architecture),
     }
