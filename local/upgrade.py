@@ -87,16 +87,15 @@ class Stack:
 class Version:
     """One of the two versions: its sources, and what SAM makes of them."""
 
-    def __init__(self, name, folder, built):
-        self.name, self.folder, self.built = name, folder, FOLDER / built
+    def __init__(self, name, folder, built, target):
+        self.name, self.folder, self.built, self.target = name, folder, FOLDER / built, target
         self.template = yaml_parse((folder / "template.yaml").read_text())
 
     def build(self):
         say(f"Building {self.name} with SAM for {ARCHITECTURE} (some minutes) …")
         command = [TOOLS / "sam", "build", "--build-dir", self.built]
         command += ["--parameter-overrides", f"Architecture={ARCHITECTURE}"]
-        # One folder for both, since most crates are the same.
-        environment = SERVICE.environment() | {"CARGO_TARGET_DIR": str(ROOT / "target")}
+        environment = SERVICE.environment() | {"CARGO_TARGET_DIR": str(self.target)}
         if subprocess.run([str(part) for part in command], cwd=self.folder, env=environment).returncode:
             raise Failure("`sam build` failed; see above.")
         for function in ("RequestCode", "VerifyCode"):
@@ -152,11 +151,14 @@ def git(*arguments):
 
 
 def check_out(commit):
-    """The sources of a commit, in a folder of its own: cargo tells packages apart by their folders."""
-    folder = FOLDER / commit
+    """The sources of a commit."""
+    folder = FOLDER / "from"
     shutil.rmtree(folder, ignore_errors=True)
     with tarfile.open(fileobj=io.BytesIO(git("archive", commit))) as archive:
         archive.extractall(folder, filter="data")
+    for path in folder.rglob("*"):
+        # They have the time of the commit, by which cargo would take them for built already.
+        path.touch()
     return folder
 
 
@@ -167,7 +169,10 @@ def versions():
         raise Failure("Say which commit or tag to begin with: make upgrade FROM=v0.1.0")
     commit = git("rev-parse", "--verify", "--end-of-options", f"{wanted}^{{commit}}").decode().strip()
     name, here = (git("describe", "--tags", "--always", *of).decode().strip() for of in ([commit], ["--dirty"]))
-    old, new = Version(name, check_out(commit), "built-from"), Version(here, ROOT, "built-here")
+    # Not one target folder for both: cargo tells two checkouts of a package apart by their times alone, and would take
+    # the one for the other, here and in the next `make e2e`.
+    old = Version(name, check_out(commit), "built-from", FOLDER / "target")
+    new = Version(here, ROOT, "built-here", ROOT / "target")
     if unknown := PARAMETERS.keys() - old.template["Parameters"].keys():
         raise Failure(f"{name} is too old: it has no parameter {' and no '.join(sorted(unknown))}.")
     return old, new
