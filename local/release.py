@@ -60,7 +60,7 @@ curl -i "$API_URL/request-code" -H 'Content-Type: application/json' -d '{{"email
 `template.yaml` describes every parameter. `sbom.cdx.json` lists what is in the functions (CycloneDX), and
 `THIRD-PARTY-LICENSES.txt` has its licences.
 
-`make release` made this archive of the commit {commit},
+`make release` made this archive of {source},
 with {tools}. They give the same bytes again.
 """
 
@@ -232,19 +232,16 @@ def packed(folder, seconds):
     return archive
 
 
-def make(architecture, dist):
-    """Makes a folder and its archive in `dist`, and returns the archive."""
+def make(architecture, dist, source="a folder as it was", seconds=0):
+    """Makes a folder and its archive in `dist`, and returns the archive. Its files are of that time."""
     version = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
-    commit, seconds = output("git", "log", "-1", "--format=%H %ct").split()
-    if uncommitted():
-        commit += " and what was not committed"
     folder = dist / f"{NAME}-{version}-{architecture}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     say(f"Building both functions for {architecture} (some minutes) …")
     files = {f"{function}.zip": zipped(binary) for function, binary in compile_functions(architecture).items()}
     texts = {
-        "README.md": README.format(version=version, architecture=architecture, commit=commit, tools=tools()),
+        "README.md": README.format(version=version, architecture=architecture, source=source, tools=tools()),
         "THIRD-PARTY-LICENSES.txt": licences(architecture),
         "sbom.cdx.json": sbom(architecture, version),
         "template.yaml": template(architecture),
@@ -255,25 +252,26 @@ def make(architecture, dist):
     files["SHA256SUMS"] = "".join(sums).encode()
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    archive = packed(folder, int(seconds))
+    archive = packed(folder, seconds)
     for path in (*sorted(folder.glob("*.zip")), archive):
         print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.stat().st_size / 1e6:.2f} MB  {path.name}")
     return archive
 
 
-def uncommitted():
-    return output("git", "status", "--porcelain")
-
-
 def main():
     try:
-        if (changed := uncommitted()) and not os.environ.get("DIRTY"):
-            raise Failure(
-                f"This is not committed:\n{changed}\n"
-                "So nobody could make the same archive of the commit that it names. Commit it, or try it with DIRTY=1."
-            )
+        commit, seconds = output("git", "log", "-1", "--format=%H %ct").split()
+        source = f"the commit {commit}"
+        if changed := output("git", "status", "--porcelain"):
+            if not os.environ.get("DIRTY"):
+                raise Failure(
+                    f"This is not committed:\n{changed}\n"
+                    "So nobody could make the same archive of the commit that it names. "
+                    "Commit it, or try it with DIRTY=1."
+                )
+            source += " and what was not committed"
         for architecture in TARGETS:
-            make(architecture, ROOT / "dist")
+            make(architecture, ROOT / "dist", source, int(seconds))
     except Failure as failure:
         print(failure, file=sys.stderr)
         return 1
