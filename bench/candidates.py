@@ -131,6 +131,7 @@ OWN = {
     "SENDER_ADDRESS": "no-reply@example.com",
     "SENDER_NAME": "Example",
     "CONFIGURATION_SET": "mails",
+    "DELIVERY_FEEDBACK": "off",
 }
 
 

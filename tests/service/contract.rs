@@ -8,7 +8,7 @@ use verification::rules::link::LinkTarget;
 use verification::rules::trusted_callers::TrustedCallers;
 
 use crate::harness::contract::{answers, name, operations};
-use crate::harness::event::{event, follow, guess, press, read};
+use crate::harness::event::{event, follow, guess, press, read, undelivered};
 use crate::harness::secrets_manager;
 use crate::harness::service::{KIM, OWN_ID, Service, config};
 use crate::harness::ses::Mood;
@@ -53,6 +53,15 @@ async fn give_every_answer() -> BTreeSet<String> {
     given.insert(name(&again, &service.request_code_event(&again).await));
 
     let link = service.ses.newest_mail().sealed();
+    let park = "park@example.com";
+    let again = json!({ "email": park, "challenge_id": OWN_ID });
+    service.request_code(again.clone()).await;
+    service.bounce(&undelivered(&service.ses.newest_mail(), "Reject")).await;
+    let again = event("/request-code", again.to_string().as_bytes());
+    given.insert(name(&again, &service.request_code_event(&again).await));
+    let attempt = guess(park, OWN_ID, "123456");
+    given.insert(name(&attempt, &service.verify_code_event(&attempt).await));
+
     let (followed, pressed) = (follow(&format!("link={link}")), press(&format!("link={link}")));
     service.wait(3_600);
     for event in [&followed, &pressed] {

@@ -4,9 +4,10 @@ use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::harness::event::event;
+use crate::harness::event::{event, ses_event};
 use crate::harness::log;
 use crate::harness::response::Token;
+use crate::harness::rule;
 use crate::harness::secrets_manager;
 use crate::harness::service::{OWN_ID, Service, config};
 use crate::harness::ses::Mood;
@@ -30,6 +31,15 @@ async fn use_everything(service: &Service) -> Vec<String> {
     for wrong in &codes[..2] {
         hand_in(&id, wrong).await;
     }
+    let bounced = ses_event("bounce-permanent-general", &service.ses.newest_mail());
+    let bounced = rule::apply(&bounced).expect("a match");
+    service.traffic.lose(3);
+    service.handle_at(0, &bounced, 0).await;
+    for _ in 0..2 {
+        service.bounce(&bounced).await;
+    }
+    ask(json!({ "email": LEE, "challenge_id": id })).await;
+    hand_in(&id, &codes[1]).await;
     service.wait(60);
     service
         .request_code(json!({ "email": LEE, "challenge_id": id, "locale": "ko" }))
@@ -114,6 +124,8 @@ async fn no_address_code_or_keyless_digest_is_in_the_table_or_the_logs() {
         "invalid-code",
         "code-expired",
         "secret-rotated",
+        "undeliverable",
+        "told-undeliverable",
     ] {
         assert!(
             log.contains(&format!("{outcome:?}")),
@@ -123,6 +135,7 @@ async fn no_address_code_or_keyless_digest_is_in_the_table_or_the_logs() {
     for cause in [
         "MessageRejected",
         "mail-unavailable",
+        "a bounce is not noted",
         "DynamoDB did not charge an email",
         "JKJaXmPLvHcESHA=",
         "the secret could not be read again",

@@ -43,5 +43,6 @@ mod start_connections;
 mod strangers;
 mod test_recipients;
 mod trusted_callers;
+mod undelivered;
 mod verify_code;
 mod world;

@@ -22,7 +22,10 @@ impl RequestCode {
             return Ok(MailedBy::Nobody);
         }
         let sent = match self.compose(request, email) {
-            Ok(mail) => self.mailer.send(&request.challenge.recipient, &mail).await,
+            Ok(mail) => {
+                let traced = self.config.delivery_feedback.then_some(email);
+                self.mailer.send(&request.challenge.recipient, &mail, traced).await
+            }
             Err(error) => Err(MailError::Unbuilt(error.to_string())),
         };
         let error = match sent {

@@ -5,8 +5,11 @@
 //! 3. Send the email. (A test recipient has a fixed code and gets no email; all else is the same.)
 //!
 //! If SES fails, a second transaction undoes the charge. Nothing else is undone here.
+//!
+//! If an email does not arrive, an event of SES says so, and the app is told when it asks again: see `feedback`.
 
 mod email;
+mod feedback;
 
 use lambda_http::{Body, Request, Response};
 use rand::TryCryptoRng;
@@ -173,6 +176,10 @@ impl RequestCode {
                 NextStep::Mail(email) => email,
                 NextStep::AlreadyMailed { expires_in, resend_in } => {
                     return Ok(mailed(expires_in, resend_in, MailedBy::EarlierRequest));
+                }
+                NextStep::Undeliverable(reason) => {
+                    let challenge_id = request.challenge.id;
+                    return Err(Problem::Undeliverable { challenge_id, reason });
                 }
             };
             step = match self.table.charge(&email, &mut account).await.map_err(not_charged)? {

@@ -61,6 +61,7 @@ impl VerifyCode {
                     guesses_left,
                 });
             }
+            Err(Verdict::Undeliverable(reason)) => return Err(Problem::Undeliverable { challenge_id, reason }),
             Err(verdict) => {
                 let is_replaced = verdict == Verdict::Replaced;
                 return Err(Problem::CodeExpired {

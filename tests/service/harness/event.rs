@@ -4,9 +4,11 @@ use std::path::Path;
 
 use lambda_http::Request;
 use serde_json::{Value, json};
-use verification::http::event_filter::HttpApiEvent;
+use verification::http::event_filter::{HttpApiEvent, RequestCodeEvent};
+use verification::rules::undelivered::Undelivered;
 
 use super::service::START;
+use super::ses::SentMail;
 
 /// `events/`.
 pub(crate) fn folder() -> &'static Path {
@@ -62,10 +64,37 @@ pub(crate) fn event(path: &str, body: &[u8]) -> Value {
     })
 }
 
+/// An event of SES about this email, as in a document of `events/ses`.
+pub(crate) fn ses_event(name: &str, mail: &SentMail) -> Value {
+    let mut event = read(&format!("ses/{name}"));
+    for tag in ["challenge", "mail"] {
+        event["detail"]["mail"]["tags"][tag] = json!([mail.tag(tag)]);
+    }
+    event
+}
+
+/// What the stack's rule hands over when SES has an event of this kind about an email.
+pub(crate) fn undelivered(mail: &SentMail, kind: &str) -> Value {
+    json!({ "undelivered": {
+        "challenge": [mail.tag("challenge")],
+        "mail": [mail.tag("mail")],
+        "message_id": "0100-example",
+        "kind": kind,
+    } })
+}
+
 /// The event, from another source than the usual one.
 pub(crate) fn with_source(source_ip: &str, mut event: Value) -> Value {
     event["requestContext"]["http"]["sourceIp"] = json!(source_ip);
     event
+}
+
+/// What the stack's rule sends, as request-code gets it.
+pub(crate) fn read_undelivered(event: &Value) -> Undelivered {
+    match serde_json::from_str(&event.to_string()) {
+        Ok(RequestCodeEvent::Undelivered(undelivered)) => undelivered,
+        _ => panic!("{event}"),
+    }
 }
 
 /// The event as the functions get it.

@@ -7,6 +7,7 @@
 //! * [`ses`] and [`secrets_manager`]: what of it is not a database. Their mood decides how they answer.
 //! * [`traffic`]: the calls to the database. [`items`]: what is in it.
 //! * [`broken_ses`]: a SES whose connections break, which takes real connections.
+//! * [`rule`]: what becomes of an event of SES before request-code gets it.
 //! * [`constant`]: randomness that is the same each time.
 //! * [`log`]: everything that was logged.
 
@@ -18,6 +19,7 @@ pub(crate) mod instance;
 pub(crate) mod items;
 pub(crate) mod log;
 pub(crate) mod response;
+pub(crate) mod rule;
 pub(crate) mod secrets_manager;
 pub(crate) mod service;
 pub(crate) mod ses;

@@ -38,6 +38,16 @@ impl Response {
         }
     }
 
+    /// What is no response of the API.
+    pub(crate) fn empty(status: u16) -> Self {
+        Self {
+            status,
+            headers: HashMap::new(),
+            body: Value::Null,
+            text: String::new(),
+        }
+    }
+
     pub(crate) fn challenge_id(&self) -> String {
         self.body["challenge_id"].as_str().expect("a challenge_id").to_owned()
     }

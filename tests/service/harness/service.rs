@@ -213,8 +213,14 @@ impl Service {
     /// The response of whichever function the event is for, at an instance whose clock is so many seconds fast. The email's id
     /// is this number.
     pub(crate) async fn handle_at(&self, fast_by: i64, event: &Value, mail: usize) -> Response {
-        let (request, now) = (event::request(event), time_of(self.now() + fast_by));
         let number = self.next_request();
+        if event["undelivered"].is_object() {
+            let undelivered = event::read_undelivered(event);
+            let noting = self.request_code.function.undelivered(&undelivered);
+            let is_noted = of_request(number, noting).await.is_ok();
+            return Response::empty(if is_noted { 204 } else { 500 });
+        }
+        let (request, now) = (event::request(event), time_of(self.now() + fast_by));
         let response = if event["rawPath"] == "/request-code" {
             let mut generator = Constant::number(mail);
             let handling = self.request_code.function.handle(&request, now, &mut generator);
@@ -223,6 +229,12 @@ impl Service {
             of_request(number, self.verify_code.function.handle(&request, now)).await
         };
         Response::read(&response)
+    }
+
+    /// Tells request-code that an email did not arrive.
+    pub(crate) async fn bounce(&self, event: &Value) {
+        let response = self.handle_at(0, event, 0).await;
+        assert_eq!(response.status, 204);
     }
 
     /// Forgets all that was done, so that a new world can begin on the same clients, which take a while to make.

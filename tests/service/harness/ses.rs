@@ -113,6 +113,13 @@ impl SentMail {
             .expect("an HTML part")
     }
 
+    /// The value of one of its tags.
+    pub(crate) fn tag(&self, name: &str) -> &str {
+        let tags = self.0["EmailTags"].as_array().expect("tags");
+        let tag = tags.iter().find(|tag| tag["Name"] == name);
+        tag.and_then(|tag| tag["Value"].as_str()).expect("a tag")
+    }
+
     /// The URL of the link, read from the text part.
     pub(crate) fn link(&self) -> String {
         let mut lines = self.text().lines();

@@ -11,7 +11,7 @@ use verification::rules::link::LinkTarget;
 use verification::rules::proof::ProofRules;
 use verification::rules::test_recipient::TestSettings;
 
-/// The configuration that the template gives by default.
+/// The configuration that the template gives by default, with `DeliveryFeedback`.
 pub(crate) fn config() -> RequestCodeConfig {
     RequestCodeConfig {
         shared: SharedConfig {
@@ -36,6 +36,7 @@ pub(crate) fn config() -> RequestCodeConfig {
             sender_address: "no-reply@example.com".to_owned(),
             configuration_set: "mails".to_owned(),
         },
+        delivery_feedback: true,
     }
 }
 

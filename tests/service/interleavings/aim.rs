@@ -17,6 +17,8 @@ pub(super) enum Aim {
     Guess,
     Link,
     GiveBack,
+    /// Notes that an email did not arrive.
+    Note,
     /// Looks a challenge up under the other key of a rotation.
     Look,
     Mail,
@@ -46,6 +48,8 @@ impl Aim {
             Self::Link
         } else if has(&call.body, "UpdateExpression", "unverified") {
             Self::GiveBack
+        } else if has(&call.body, "UpdateExpression", "undeliverable") {
+            Self::Note
         } else {
             Self::Look
         }
@@ -62,6 +66,7 @@ impl fmt::Display for Aim {
             Self::Guess => "submits a guess",
             Self::Link => "uses the link",
             Self::GiveBack => "gives emails back",
+            Self::Note => "notes that an email did not arrive",
             Self::Look => "looks under the other key",
             Self::Mail => "sends the email",
         })

@@ -35,6 +35,10 @@ pub(super) enum Role {
     Misused,
     /// The person taps the link in the app's newest email.
     Link,
+    /// SES says that the app's newest email did not arrive.
+    Bounce,
+    /// SES says that the app's first email did not arrive.
+    LateBounce,
 }
 
 /// What is special about a world.
@@ -74,7 +78,7 @@ pub(super) struct Scene {
 }
 
 impl Role {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Ask,
         Self::Elsewhere,
         Self::ToSignIn,
@@ -85,15 +89,22 @@ impl Role {
         Self::Wrong,
         Self::Misused,
         Self::Link,
+        Self::Bounce,
+        Self::LateBounce,
     ];
 
     pub(super) fn asks(self) -> bool {
-        !matches!(self, Self::Right | Self::Wrong | Self::Misused | Self::Link)
+        !matches!(self, Self::Right | Self::Wrong | Self::Misused | Self::Link) && !self.is_ses()
+    }
+
+    /// Whether it is SES.
+    pub(super) fn is_ses(self) -> bool {
+        matches!(self, Self::Bounce | Self::LateBounce)
     }
 
     /// Whether it needs an email of the app's.
     pub(super) fn reads_mail(self) -> bool {
-        matches!(self, Self::Right | Self::Misused | Self::Link)
+        matches!(self, Self::Right | Self::Misused | Self::Link) || self.is_ses()
     }
 
     pub(super) fn email(self) -> &'static str {

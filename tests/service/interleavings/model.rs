@@ -57,6 +57,8 @@ pub(super) struct Challenge {
     /// The newest guess, and when it was made.
     pub(super) last_guess: Option<(String, i64)>,
     pub(super) linked_at: Option<i64>,
+    /// Whether its newest email did not arrive.
+    pub(super) is_undeliverable: bool,
     pub(super) payers: BTreeMap<String, i64>,
 }
 
@@ -80,6 +82,8 @@ pub(super) struct Request {
     pub(super) mail: Option<String>,
     /// The email that made it send none.
     pub(super) relies_on: Option<String>,
+    /// Whether it is told that this one did not arrive.
+    pub(super) is_told: bool,
     /// The status that its guess or its link gets.
     pub(super) status: Option<u16>,
     /// What it has to give back, and what it did.
@@ -221,6 +225,7 @@ impl Model {
             Aim::GiveBack => return self.give_back(number, write),
             Aim::Guess => return self.guess(number, write, is_late),
             Aim::Link => return self.link(number, write, is_late),
+            Aim::Note => return self.note(number, write, is_late),
             // A late look is of no use to anybody.
             _ if is_late => return false,
             _ => {}
@@ -228,6 +233,7 @@ impl Model {
         let found = self.challenges.get(write.pk()).cloned();
         let request = self.request(number);
         request.relies_on = found.as_ref().and_then(|found| found.mails.last().cloned());
+        request.is_told = found.as_ref().is_some_and(|found| found.is_undeliverable);
         request.seen = found.map(|found| (write.pk().to_owned(), found));
         false
     }
@@ -278,6 +284,7 @@ impl Model {
                 let request = self.request(number);
                 request.charge = Some(if is_as_seen { Charge::Refused } else { Charge::Found });
                 request.relies_on = newest.filter(|_| next.is_none());
+                request.is_told = found.as_ref().is_some_and(|(_, found)| found.is_undeliverable);
                 request.seen = found;
             }
             return false;
@@ -294,6 +301,7 @@ impl Model {
             ..if is_first { Challenge::default() } else { old }
         };
         new.mails.push(mail);
+        new.is_undeliverable = false;
         new.sent_at = Some(now);
         new.code = challenge.text(":code").map(ToOwned::to_owned);
         if is_first {
@@ -410,7 +418,7 @@ impl Model {
         let mut owes = BTreeMap::new();
         let is_proven = if held {
             found.guesses.insert(guess.clone());
-            found.last_guess = Some((guess, now));
+            found.last_guess = Some((guess.clone(), now));
             if is_right && !after_link {
                 owes.clone_from(&found.payers);
             }
@@ -420,7 +428,14 @@ impl Model {
             let made_at = found.last_guess.as_ref().filter(|(last, _)| *last == guess);
             is_right && made_at.is_some_and(|(_, at)| now - at <= REPEATABLE)
         };
+        // A wrong code, new or the newest once more.
+        let is_last = found.last_guess.as_ref().is_some_and(|(last, _)| *last == guess);
+        let is_wrong = !is_right && is_last && (held || now < found.ends_at);
+        let is_told = is_wrong && found.is_undeliverable;
         self.note_use(number, is_proven, owes, is_late);
+        if is_told && !is_late {
+            self.request(number).status = Some(422);
+        }
         held
     }
 
@@ -445,6 +460,20 @@ impl Model {
         };
         self.note_use(number, is_proven, owes, is_late);
         held
+    }
+
+    fn note(&mut self, number: usize, write: Write, is_late: bool) -> bool {
+        if !is_late {
+            self.request(number).status = Some(204);
+        }
+        let mail = write.text(":mail").expect("an email");
+        let found = self.challenges.get_mut(write.pk());
+        let is_newest = |found: &&mut Challenge| found.mails.last().is_some_and(|newest| newest == mail);
+        match found.filter(is_newest).filter(|found| !found.is_undeliverable) {
+            Some(found) => found.is_undeliverable = true,
+            None => return false,
+        }
+        true
     }
 
     fn note_use(&mut self, number: usize, is_proven: bool, owes: BTreeMap<String, i64>, is_late: bool) {

@@ -50,6 +50,7 @@ fn check_response(play: &Play, actor: &Actor, request: &Request, say: &mut impl 
         (true, Some(Ses::Took), _) => 202,
         (true, Some(_), _) => 503,
         (true, None, Some(Charge::Refused)) => 429,
+        (true, None, _) if request.is_told => 422,
         (true, None, _) => 202,
         // Two days after a rotation nobody can open the link any more.
         (false, ..) if actor.role == Role::Link && request.calls == 0 => 400,
@@ -237,6 +238,12 @@ fn check_table(model: &Model, items: &[Value], broken: &mut Vec<String>) {
                 "linked_at",
                 number(&item["linked_at"]),
                 challenge.linked_at.unwrap_or_default(),
+            );
+            let is_undeliverable = item["undeliverable"]["S"] == "mailbox";
+            compare(
+                "undeliverable",
+                i64::from(is_undeliverable),
+                i64::from(challenge.is_undeliverable),
             );
             compare("guesses", size(guesses), size(challenge.guesses.len()));
             let has_code = item["code_digest"]["S"].as_str() == challenge.code.as_deref();

@@ -42,7 +42,7 @@ const TAKES_A_GUESS: &str =
 const IS_UNUSED: &str = "attribute_not_exists(linked_at) AND \
     (attribute_not_exists(code_digest) OR attribute_not_exists(guesses) OR NOT contains(guesses, code_digest))";
 
-const FAULTS: [(&str, Seeded); 28] = [
+const FAULTS: [(&str, Seeded); 30] = [
     (
         "a challenge is created over another",
         text(CHALLENGE, ALL, "attribute_not_exists(pk)", STRUCK),
@@ -172,6 +172,19 @@ const FAULTS: [(&str, Seeded); 28] = [
     (
         "a link works again and again",
         text(ALONE, "code_digest = :code", "attribute_not_exists(linked_at)", STRUCK),
+    ),
+    (
+        "the bounce of an older email is noted",
+        text(
+            ALONE,
+            ALL,
+            "mail = :mail AND attribute_not_exists(undeliverable)",
+            "attribute_exists(mail)",
+        ),
+    ),
+    (
+        "a newer email leaves the note of a bounce",
+        text(CHALLENGE, RESEND, "REMOVE undeliverable", "REMOVE q_q"),
     ),
     (
         "a right code gives nothing back",

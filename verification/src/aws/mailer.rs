@@ -11,7 +11,9 @@ use time::Duration;
 use super::client;
 use super::table::email::Failure;
 use crate::mail::Mail;
+use crate::rules::next_step::Email;
 use crate::rules::recipient::Recipient;
+use crate::rules::undelivered::{CHALLENGE_TAG, MAIL_TAG};
 
 /// Headers that mark an email as automatic, so that no out-of-office note answers it (RFC 3834, 5; the second is Exchange's).
 const AUTOMATIC: [(&str, &str); 2] = [
@@ -112,12 +114,20 @@ impl Mailer {
 
     /// Sends one email. Returns the id that SES gave it when it took it.
     ///
+    /// SES's events of it name the challenge and the email of `traced`, if it is given: see
+    /// [`undelivered`](crate::rules::undelivered).
+    ///
     /// SES is called a second time only if no connection was made: `SendEmail` has no idempotency token.
     ///
     /// # Errors
     ///
     /// [`MailError`] when SES did not take it, or did not say in time that it had.
-    pub async fn send(&self, recipient: &Recipient, mail: &Mail) -> Result<String, MailError> {
+    pub async fn send(
+        &self,
+        recipient: &Recipient,
+        mail: &Mail,
+        traced: Option<&Email<'_>>,
+    ) -> Result<String, MailError> {
         let body = Body::builder().text(utf8(&mail.text)?).html(utf8(&mail.html)?).build();
         let headers = AUTOMATIC.map(|(name, value)| MessageHeader::builder().name(name).value(value).build());
         let headers = headers
@@ -129,7 +139,11 @@ impl Mailer {
             .body(body)
             .set_headers(Some(headers))
             .build();
-        let (service, locale) = (tag(SERVICE_TAG)?, tag(("locale", mail.locale.tag()))?);
+        let mut tags = vec![tag(SERVICE_TAG)?, tag(("locale", mail.locale.tag()))?];
+        if let Some(email) = traced {
+            tags.push(tag((CHALLENGE_TAG, &email.challenge.item_name().to_string()))?);
+            tags.push(tag((MAIL_TAG, &email.id.to_string()))?);
+        }
         let call = self
             .client
             .send_email()
@@ -137,8 +151,7 @@ impl Mailer {
             .destination(Destination::builder().to_addresses(recipient.as_str()).build())
             .content(EmailContent::builder().simple(message).build())
             .configuration_set_name(&self.configuration_set)
-            .email_tags(service)
-            .email_tags(locale);
+            .set_email_tags(Some(tags));
         let sent = match Box::pin(call.clone().send()).await {
             Err(error) if client::was_never_connected(&error) => Box::pin(call.send()).await,
             sent => sent,

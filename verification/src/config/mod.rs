@@ -42,6 +42,8 @@ pub struct RequestCodeConfig {
     pub limits: Limits,
     /// Who sends the emails.
     pub mailer: MailerConfig,
+    /// `DELIVERY_FEEDBACK`, on or off: whether SES's events come back to this function.
+    pub delivery_feedback: bool,
 }
 
 /// The configuration of verify-code.
@@ -106,6 +108,11 @@ impl RequestCodeConfig {
                 }),
                 configuration_set: environment.text("CONFIGURATION_SET"),
             },
+            delivery_feedback: environment.parsed("DELIVERY_FEEDBACK", "on or off", |text| match text.as_str() {
+                "on" => Some(true),
+                "off" => Some(false),
+                _ => None,
+            }),
         };
         environment.finish(config)
     }
@@ -236,6 +243,7 @@ mod tests {
             ("VERIFICATION_LINK", "page"),
             ("APP_RETURN_URL", "com.example.app://verified"),
             ("CONFIGURATION_SET", "mails"),
+            ("DELIVERY_FEEDBACK", "off"),
             ("PROOF_AUDIENCE", "api.example.com"),
             ("PROOF_ISSUER", "https://example.com/verify"),
             ("PROOF_LIFETIME_MINUTES", "10"),
@@ -332,6 +340,7 @@ mod tests {
             ("VERIFICATION_LINK", "on"),
             ("VERIFICATION_LINK", "https://app.example.com/?a=b"),
             ("CONFIGURATION_SET", ""),
+            ("DELIVERY_FEEDBACK", "true"),
             ("TRUSTED_CALLERS", "a token"),
         ] {
             for value in [Some(wrong), None] {
@@ -412,6 +421,14 @@ mod tests {
         ] {
             let config = VerifyCodeConfig::read(&environment(&[("APP_RETURN_URL", Some(url))]));
             assert_eq!(config.is_ok(), usable, "{url}");
+        }
+    }
+
+    #[test]
+    fn delivery_feedback_is_on_or_off() {
+        for (text, is_on) in [("on", true), ("off", false)] {
+            let config = RequestCodeConfig::read(&environment(&[("DELIVERY_FEEDBACK", Some(text))]));
+            assert_eq!(config.expect("a usable environment").delivery_feedback, is_on);
         }
     }
 

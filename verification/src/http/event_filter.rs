@@ -1,4 +1,4 @@
-//! The part of an API Gateway event that the functions get to see.
+//! The part of an event that the functions get to see.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::request::PERSON_ADDRESS;
 use crate::rules::link;
+use crate::rules::undelivered::Undelivered;
 
 /// The headers that the service reads.
 const HEADERS: [&str; 5] = [
@@ -40,10 +41,32 @@ impl From<HttpApiEvent> for Request {
 impl<'de> Deserialize<'de> for HttpApiEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // Serde's own messages quote the event, including the body.
-        let event = Event::deserialize(deserializer).ok().filter(Event::makes_a_request);
-        let event =
-            event.ok_or_else(|| D::Error::custom("the event is not one of an HTTP API with payload format 2.0"))?;
-        Ok(Self(LambdaRequest::ApiGatewayV2(event.reduced())))
+        let event = Event::deserialize(deserializer).ok().and_then(Event::request);
+        event.ok_or_else(|| D::Error::custom("the event is not one of an HTTP API with payload format 2.0"))
+    }
+}
+
+/// An event of request-code: a request, or what SES says of an email.
+pub enum RequestCodeEvent {
+    /// A request.
+    Request(Box<HttpApiEvent>),
+    /// An email did not arrive.
+    Undelivered(Undelivered),
+}
+
+impl<'de> Deserialize<'de> for RequestCodeEvent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut event = Event::deserialize(deserializer).ok();
+        let undelivered = event.as_mut().and_then(|event| event.undelivered.take());
+        let event = match undelivered {
+            Some(undelivered) => Some(Self::Undelivered(undelivered)),
+            None => event.and_then(Event::request).map(Box::new).map(Self::Request),
+        };
+        event.ok_or_else(|| {
+            D::Error::custom(
+                "the event is neither one of an HTTP API with payload format 2.0 nor one of the stack's rule",
+            )
+        })
     }
 }
 
@@ -51,13 +74,15 @@ impl<'de> Deserialize<'de> for HttpApiEvent {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Event {
-    raw_path: String,
+    raw_path: Option<String>,
     raw_query_string: Option<String>,
     /// In order, so that of one header in two ways of writing the same one always counts.
     headers: Option<BTreeMap<String, Value>>,
     body: Option<String>,
     is_base64_encoded: Option<bool>,
-    request_context: Context,
+    request_context: Option<Context>,
+    /// The one member of an event of the stack's rule.
+    undelivered: Option<Undelivered>,
 }
 
 /// Its `requestContext`, whose `http` has a method, a path and the address of the caller.
@@ -71,25 +96,25 @@ struct Context {
 }
 
 impl Event {
-    /// Whether `lambda_http` makes a request of it, and does not panic.
-    fn makes_a_request(&self) -> bool {
+    /// The event, reduced. None if `lambda_http` would make no request of it, or panic.
+    fn request(self) -> Option<HttpApiEvent> {
+        let (path, context) = (self.raw_path?, self.request_context?);
         let body = self.body.as_deref().filter(|_| self.is_base64_encoded == Some(true));
-        self.raw_path.starts_with('/') && body.is_none_or(is_base64)
-    }
-
-    fn reduced(self) -> ApiGatewayV2httpRequest {
+        if !path.starts_with('/') || !body.is_none_or(is_base64) {
+            return None;
+        }
         let mut event = ApiGatewayV2httpRequest::default();
         event.raw_query_string = self.raw_query_string.as_deref().map(read_query);
-        event.raw_path = Some(self.raw_path);
+        event.raw_path = Some(path);
         event.headers = read_headers(&self.headers.unwrap_or_default());
         event.body = self.body;
         event.is_base64_encoded = self.is_base64_encoded.unwrap_or_default();
-        event.request_context.domain_name = self.request_context.domain_name;
-        event.request_context.request_id = self.request_context.request_id;
-        event.request_context.stage = self.request_context.stage;
-        let (http, read) = (&mut event.request_context.http, self.request_context.http);
+        event.request_context.domain_name = context.domain_name;
+        event.request_context.request_id = context.request_id;
+        event.request_context.stage = context.stage;
+        let (http, read) = (&mut event.request_context.http, context.http);
         (http.method, http.path, http.source_ip) = (read.method, read.path, read.source_ip);
-        event
+        Some(HttpApiEvent(LambdaRequest::ApiGatewayV2(event)))
     }
 }
 
@@ -173,6 +198,27 @@ mod tests {
                 error.contains("payload format 2.0") && !error.contains("kim"),
                 "{error}"
             );
+        }
+    }
+
+    #[test]
+    fn request_code_takes_requests_and_what_the_rule_sends_and_nothing_else() {
+        let read = |event: &str| serde_json::from_str::<RequestCodeEvent>(event);
+        let request = event(&json!({}), "/request-code");
+        assert!(matches!(read(&request), Ok(RequestCodeEvent::Request(_))));
+        let mut undelivered = json!({ "undelivered": {
+            "challenge": ["a".repeat(43)],
+            "mail": ["00000000000040008000000000000001"],
+            "message_id": "0100-example",
+            "kind": "Bounce Permanent General",
+        } });
+        let event = read(&undelivered.to_string());
+        assert!(matches!(event, Ok(RequestCodeEvent::Undelivered(_))));
+        assert!(serde_json::from_str::<HttpApiEvent>(&undelivered.to_string()).is_err());
+        undelivered["undelivered"]["mail"] = json!(["kim@example.com"]);
+        for event in [&undelivered.to_string(), "{}", "null", r#"{"undelivered": null}"#] {
+            let error = read(event).err().expect("an error").to_string();
+            assert!(!error.contains("kim"), "{error}");
         }
     }
 

@@ -10,6 +10,7 @@ use time::Duration;
 use super::response;
 use crate::rules::challenge_id::ChallengeId;
 use crate::rules::limits::Refusal;
+use crate::rules::undelivered::Reason;
 
 /// `Retry-After` of a key set that cannot be published. The secret is read again once a minute.
 const KEY_SET_RETRY_AFTER: Duration = Duration::minutes(1);
@@ -48,6 +49,13 @@ pub enum Problem {
         challenge_id: ChallengeId,
         /// Whether a newer email replaced the link that was used.
         is_replaced: bool,
+    },
+    /// SES has said that the newest email did not arrive.
+    Undeliverable {
+        /// The challenge.
+        challenge_id: ChallengeId,
+        /// Why it did not.
+        reason: Reason,
     },
     /// Over a limit.
     TooManyRequests(Refusal),
@@ -96,6 +104,9 @@ impl Problem {
                 guesses_left,
             } => tracing::info!(outcome = "invalid-code", %challenge_id, guesses_left),
             Self::CodeExpired { challenge_id, .. } => tracing::info!(outcome = "code-expired", %challenge_id),
+            Self::Undeliverable { challenge_id, reason } => {
+                tracing::info!(outcome = "told-undeliverable", %challenge_id, %reason);
+            }
             Self::TooManyRequests(refusal) => tracing::info!(outcome = "too-many-requests", limit = refusal.limit),
             Self::Forbidden => tracing::info!(outcome = "forbidden"),
             Self::MailUnavailable { cause, is_stopped, .. } => {
@@ -148,6 +159,12 @@ impl Problem {
                 "code-expired",
                 "The code no longer works; ask for a new one",
             ),
+            Self::Undeliverable { reason, .. } => Details::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "undeliverable",
+                "The email did not arrive",
+            )
+            .member("reason", json!(reason.as_str())),
             Self::TooManyRequests(refusal) => Details::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too-many-requests",
@@ -265,6 +282,14 @@ mod tests {
         }
     }
 
+    fn undeliverable() -> Problem {
+        let challenge_id = challenge_id();
+        Problem::Undeliverable {
+            challenge_id,
+            reason: Reason::Mailbox,
+        }
+    }
+
     fn keys_unavailable() -> Problem {
         let cause = "outdated".to_owned();
         Problem::KeySetUnavailable { cause }
@@ -301,6 +326,7 @@ mod tests {
                 401,
                 "urn:email-verification:code-expired",
             ),
+            (undeliverable(), 422, "urn:email-verification:undeliverable"),
             (limited(), 429, "urn:email-verification:too-many-requests"),
             (mail_unavailable(), 503, "urn:email-verification:mail-unavailable"),
             (keys_unavailable(), 503, "about:blank"),
@@ -327,6 +353,7 @@ mod tests {
         assert_eq!(body(&no_code)["detail"], "code must have 4 digits");
         assert_eq!(body(&limited().respond("r"))["limit"], "source");
         assert_eq!(body(&wrong_code().respond("r"))["guesses_left"], 4);
+        assert_eq!(body(&undeliverable().respond("r"))["reason"], "mailbox");
         let internal = Problem::internal("a cause").respond("r");
         assert_eq!(body(&internal)["request_id"], "r");
         assert!(!internal.body().to_vec().windows(7).any(|text| text == b"a cause"));

@@ -1,27 +1,24 @@
 //! The loop of a function.
 
-use std::convert::Infallible;
 use std::future::Future;
 
-use lambda_http::tower::ServiceExt;
-use lambda_http::{Adapter, Body, Request, RequestExt, Response};
-use lambda_runtime::{LambdaEvent, Runtime, service_fn};
+use lambda_http::request::LambdaRequest;
+use lambda_http::tower::{Service, ServiceExt};
+use lambda_http::{Adapter, Body, Context, Request, RequestExt, Response};
+use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
+use serde::Serialize;
 use tracing::{Instrument, Span};
 
-use super::event_filter::HttpApiEvent;
+use super::event_filter::{HttpApiEvent, RequestCodeEvent};
+use crate::rules::undelivered::Undelivered;
 
-/// Hands events to `handler` until Lambda ends the function.
-pub async fn serve<H, F>(handler: H) -> Result<(), lambda_runtime::Error>
+/// Hands requests to `handler` until Lambda ends the function.
+pub async fn serve<H, F>(handler: H) -> Result<(), Error>
 where
     H: Fn(Request) -> F,
     F: Future<Output = Response<Body>> + Send,
 {
-    let service = service_fn(|request| {
-        let span = span(&request);
-        let response = handler(request);
-        async { Ok::<_, Infallible>(response.await) }.instrument(span)
-    });
-    let service = Adapter::from(service).map_request(|event: LambdaEvent<HttpApiEvent>| LambdaEvent {
+    let service = of_requests(handler).map_request(|event: LambdaEvent<HttpApiEvent>| LambdaEvent {
         payload: event.payload.0,
         context: event.context,
     });
@@ -29,9 +26,62 @@ where
     Runtime::new(service).run().await
 }
 
+/// Hands requests to `handler`, and what SES says of emails to `feedback`, until Lambda ends the function.
+pub async fn serve_with_feedback<H, F, B, G, E>(handler: H, feedback: B) -> Result<(), Error>
+where
+    H: Fn(Request) -> F,
+    F: Future<Output = Response<Body>> + Send,
+    B: Fn(Undelivered) -> G,
+    G: Future<Output = Result<(), E>>,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let mut requests = of_requests(handler);
+    let service = service_fn(|LambdaEvent { payload, context }| {
+        let span = span(Some(&context));
+        let work = match payload {
+            RequestCodeEvent::Request(event) => Work::Request(requests.call(LambdaEvent::new(event.0, context))),
+            RequestCodeEvent::Undelivered(undelivered) => Work::Feedback(feedback(undelivered).instrument(span)),
+        };
+        async {
+            match work {
+                Work::Request(response) => response.await.map(Answer::Response),
+                Work::Feedback(noted) => noted.await.map(|()| Answer::Nothing).map_err(Error::from),
+            }
+        }
+    });
+    Runtime::new(service).run().await
+}
+
+/// What an event asks for.
+enum Work<R, F> {
+    Request(R),
+    Feedback(F),
+}
+
+/// What Lambda gets back.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answer<R> {
+    Response(R),
+    Nothing,
+}
+
+fn of_requests<'a, H, F>(
+    handler: H,
+) -> impl Service<LambdaEvent<LambdaRequest>, Response: Serialize, Error = Error, Future: Send>
+where
+    H: Fn(Request) -> F,
+    F: Future<Output = Response<Body>> + Send + 'a,
+{
+    Adapter::from(service_fn(move |request: Request| {
+        let span = span(request.lambda_context_ref());
+        let response = handler(request);
+        async { Ok::<_, Error>(response.await) }.instrument(span)
+    }))
+}
+
 /// Gives each line of the log Lambda's `requestId`. It is of the coarsest level, so that lines of every level have it.
-fn span(request: &Request) -> Span {
-    let context = request.lambda_context_ref();
+fn span(context: Option<&Context>) -> Span {
     tracing::error_span!(
         "request",
         requestId = context.map(|context| context.request_id.as_str())
@@ -40,7 +90,6 @@ fn span(request: &Request) -> Span {
 
 #[cfg(test)]
 mod tests {
-    use lambda_http::Context;
     use tracing::Level;
 
     use super::*;
@@ -50,9 +99,10 @@ mod tests {
     fn a_line_has_lambdas_request_id_at_every_level() {
         let mut context = Context::default();
         context.request_id = "r-1".to_owned();
-        let request = Request::default().with_lambda_context(context);
         for (json, level) in [(true, Level::INFO), (true, Level::ERROR), (false, Level::ERROR)] {
-            let lines = logged(json, level, || span(&request).in_scope(|| tracing::error!("a line")));
+            let lines = logged(json, level, || {
+                span(Some(&context)).in_scope(|| tracing::error!("a line"));
+            });
             assert!(
                 lines.contains("a line") && lines.contains("requestId") && lines.contains("r-1"),
                 "{lines}"

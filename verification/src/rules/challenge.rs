@@ -7,6 +7,7 @@ use time::{Duration, UtcDateTime};
 use crate::rules::challenge_id::Digest;
 use crate::rules::code::CodeRules;
 use crate::rules::mail_id::MailId;
+use crate::rules::undelivered::Reason;
 
 /// A code with no more time left than this is not mailed again. Nobody should read an email whose code is about to expire.
 const MIN_TIME_LEFT: Duration = Duration::minutes(1);
@@ -32,6 +33,8 @@ pub struct Challenge {
     pub last_guess_at: Option<UtcDateTime>,
     /// When its link was used.
     pub linked_at: Option<UtcDateTime>,
+    /// Why its newest email did not arrive, once SES has said so.
+    pub undeliverable: Option<Reason>,
     /// The emails that each source's day paid for, by the name of its item. A right code gives them back.
     pub paid_by: BTreeMap<String, u32>,
 }
@@ -87,6 +90,7 @@ pub(crate) mod tests {
             last_guess: guesses.last().map(|text| digest(text)),
             last_guess_at: (!guesses.is_empty()).then_some(opened_at + 30 * SECOND),
             linked_at: None,
+            undeliverable: None,
             paid_by: BTreeMap::new(),
         }
     }

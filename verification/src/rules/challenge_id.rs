@@ -97,8 +97,8 @@ impl<'a> ChallengeRef<'a> {
     }
 
     /// The name of the challenge's item.
-    pub(crate) fn item_name(self) -> String {
-        self.mac(&self.keys.item_name, &[]).to_string()
+    pub fn item_name(self) -> ItemName {
+        ItemName(self.mac(&self.keys.item_name, &[]).to_string())
     }
 
     /// The code of a generation: an HMAC of the challenge's name and the generation, cut to `digits` without bias (the keyed part
@@ -137,6 +137,30 @@ impl<'a> ChallengeRef<'a> {
             fields.extend([b"test", code.as_str().as_bytes()]);
         }
         key.mac(&fields)
+    }
+}
+
+/// The name of a challenge's item in the table: a MAC as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemName(String);
+
+impl ItemName {
+    /// 256 bits in base64url.
+    const LENGTH: usize = 43;
+
+    /// Reads a name that [`ChallengeRef::item_name`] has made.
+    pub(crate) fn parse(text: String) -> Option<Self> {
+        let is_name = text.len() == Self::LENGTH
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        is_name.then_some(Self(text))
+    }
+}
+
+impl fmt::Display for ItemName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -267,7 +291,9 @@ mod tests {
     fn what_is_derived_stays_as_it_is() {
         let (keys, kim) = (keys(1), kim());
         let challenge = ChallengeRef::new(&keys, &kim);
-        assert_eq!(challenge.item_name(), "X-Gu4tCwNZg7eV_2smjKSgWGchJ6DvkuKf5PvK6FFxQ");
+        let name = challenge.item_name();
+        assert_eq!(name.to_string(), "X-Gu4tCwNZg7eV_2smjKSgWGchJ6DvkuKf5PvK6FFxQ");
+        assert_eq!(ItemName::parse(name.to_string()), Some(name));
         assert_eq!(
             challenge.digest(&code("123456")).as_str(),
             "cBQbIYeKGTIGKweneKrcqPTUkfRf0PxY8TG1L_-0xTo"

@@ -5,6 +5,7 @@ use time::{Duration, UtcDateTime};
 use crate::rules::challenge::Challenge;
 use crate::rules::challenge_id::Digest;
 use crate::rules::condition::Condition;
+use crate::rules::undelivered::Reason;
 
 /// How long after its redemption the right code may be submitted again, so that a lost response costs nobody their sign-up.
 pub const REPEATABLE_FOR: Duration = Duration::minutes(1);
@@ -22,6 +23,8 @@ pub enum Verdict {
         /// Guesses that the challenge still takes.
         guesses_left: usize,
     },
+    /// The code is wrong, and the email with the right one did not arrive.
+    Undeliverable(Reason),
     /// No challenge takes this guess: it is expired, unknown or used, or its guesses are gone.
     Gone,
     /// The link is of an older generation. A newer email replaced it.
@@ -41,9 +44,7 @@ pub fn judge(guess: &Digest, written: &Condition<Challenge>, max_guesses: usize,
         Condition::Held(challenge) if challenge.code_digest.as_ref() == Some(guess) => {
             Verdict::Right { verified_at: now }
         }
-        Condition::Held(challenge) => Verdict::Wrong {
-            guesses_left: max_guesses.saturating_sub(challenge.guesses.len()),
-        },
+        Condition::Held(challenge) => wrong(challenge, max_guesses.saturating_sub(challenge.guesses.len())),
         Condition::Failed(challenge) if challenge.last_guess.as_ref() == Some(guess) => {
             judge_repeat(challenge, challenge.code_digest.as_ref() == Some(guess), now)
         }
@@ -57,9 +58,15 @@ pub fn judge(guess: &Digest, written: &Condition<Challenge>, max_guesses: usize,
 fn judge_repeat(challenge: &Challenge, is_right: bool, now: UtcDateTime) -> Verdict {
     match challenge.last_guess_at {
         Some(verified_at) if is_right && now - verified_at <= REPEATABLE_FOR => Verdict::Right { verified_at },
-        Some(_) if !is_right && now < challenge.ends_at => Verdict::Wrong { guesses_left: 0 },
+        Some(_) if !is_right && now < challenge.ends_at => wrong(challenge, 0),
         _ => Verdict::Gone,
     }
+}
+
+/// The verdict on a wrong code.
+fn wrong(challenge: &Challenge, guesses_left: usize) -> Verdict {
+    let undeliverable = challenge.undeliverable.map(Verdict::Undeliverable);
+    undeliverable.unwrap_or(Verdict::Wrong { guesses_left })
 }
 
 /// Judges a link, whose code has this digest, by what the write of its use found.
@@ -124,6 +131,23 @@ mod tests {
         assert_eq!(taken(&["a"]), Verdict::Wrong { guesses_left: 4 });
         assert_eq!(taken(&["a", "b", "c", "d"]), Verdict::Wrong { guesses_left: 1 });
         assert_eq!(taken(&["a", "b", "c", "d", "e"]), Verdict::Wrong { guesses_left: 0 });
+    }
+
+    #[test]
+    fn where_the_email_did_not_arrive_a_wrong_code_says_so_and_the_right_one_is_right() {
+        let undelivered = |guesses: &[&str]| Challenge {
+            undeliverable: Some(Reason::Temporary),
+            ..challenge(guesses)
+        };
+        let held = |guess: &str| judge(&digest(guess), &Condition::Held(undelivered(&[guess])), MAX, NOW);
+        assert_eq!(held("a"), Verdict::Undeliverable(Reason::Temporary));
+        assert_eq!(held("right"), right());
+        let last = Condition::Failed(undelivered(&["a", "b", "c", "d", "e"]));
+        assert_eq!(
+            judge(&digest("e"), &last, MAX, NOW),
+            Verdict::Undeliverable(Reason::Temporary)
+        );
+        assert_eq!(judge(&digest("a"), &last, MAX, NOW), Verdict::Gone);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use uuid::{Builder, Uuid};
 
 /// Names one email that is about to go out, and the generation of a challenge that it opens.
 ///
-/// It is stored and told to nobody. It is drawn apart from the challenge's id, which is told and not stored.
+/// It is stored, and told to nobody but SES. It is drawn apart from the challenge's id, which is told and not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MailId(Uuid);
 

@@ -14,6 +14,7 @@
 //! * [`limits`]: how many emails there may be, and when the next one may follow.
 //! * [`next_step`]: what a request for a code does next: which email it sends, if any.
 //! * [`guess`]: what follows from a submitted code.
+//! * [`undelivered`]: what SES says of an email that did not arrive.
 //! * [`api_url`]: the URL under which the outside reaches the API.
 //! * [`link`]: the link in an email, which is as good as the code.
 //! * [`proof`]: what a right code is worth, a signed token that any backend can verify.
@@ -39,3 +40,4 @@ pub mod source;
 pub mod test_recipient;
 pub mod trusted_callers;
 mod typed;
+pub mod undelivered;

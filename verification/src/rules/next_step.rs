@@ -7,6 +7,7 @@ use crate::rules::challenge_id::{ChallengeRef, Digest};
 use crate::rules::code::{Code, CodeRules};
 use crate::rules::limits::Limits;
 use crate::rules::mail_id::MailId;
+use crate::rules::undelivered::Reason;
 
 /// What a request does next.
 pub enum NextStep<'a> {
@@ -19,6 +20,8 @@ pub enum NextStep<'a> {
         /// What is left of the pause.
         resend_in: Duration,
     },
+    /// It sends none either. The code was mailed in the running pause, and SES has said since that the email did not arrive.
+    Undeliverable(Reason),
 }
 
 /// An email that is about to go out.
@@ -73,9 +76,12 @@ impl<'a> Chooser<'a> {
         let code = challenge.digest(&challenge.code(found.generation, self.rules.digits));
         let mailed_at = found.sent_at.filter(|at| *at > self.limits.pause_over(self.now));
         match mailed_at {
-            Some(mailed_at) if found.is_open(&code, self.rules, self.now) => NextStep::AlreadyMailed {
-                expires_in: found.ends_at - self.now,
-                resend_in: self.limits.pause_left(mailed_at, self.now),
+            Some(mailed_at) if found.is_open(&code, self.rules, self.now) => match found.undeliverable {
+                Some(reason) => NextStep::Undeliverable(reason),
+                None => NextStep::AlreadyMailed {
+                    expires_in: found.ends_at - self.now,
+                    resend_in: self.limits.pause_left(mailed_at, self.now),
+                },
             },
             _ if found.is_alive(&code, self.rules, self.now) => {
                 self.mail(challenge, found.generation, found.ends_at, Change::Resend(found))
@@ -172,7 +178,7 @@ mod tests {
     fn email(seconds: i64, found: Challenge) -> Box<Email<'static>> {
         match choose(seconds, found) {
             NextStep::Mail(email) => email,
-            NextStep::AlreadyMailed { .. } => panic!("no email"),
+            NextStep::AlreadyMailed { .. } | NextStep::Undeliverable(_) => panic!("no email"),
         }
     }
 
@@ -182,7 +188,7 @@ mod tests {
             NextStep::AlreadyMailed { expires_in, resend_in } => {
                 Some((expires_in.whole_seconds(), resend_in.whole_seconds()))
             }
-            NextStep::Mail(_) => None,
+            NextStep::Mail(_) | NextStep::Undeliverable(_) => None,
         };
         assert_eq!(times(0), Some((600, 60)));
         assert_eq!(times(-2), Some((602, 60)), "by a clock that is behind");
@@ -194,6 +200,19 @@ mod tests {
             matches!(choose(594, late), NextStep::AlreadyMailed { .. }),
             "in the last minute"
         );
+    }
+
+    #[test]
+    fn a_repeat_is_told_that_the_email_did_not_arrive_and_after_the_pause_another_goes_out() {
+        let bounced = Challenge {
+            undeliverable: Some(Reason::Mailbox),
+            ..mailed()
+        };
+        assert!(matches!(
+            choose(54, bounced.clone()),
+            NextStep::Undeliverable(Reason::Mailbox)
+        ));
+        assert!(matches!(email(55, bounced).change, Change::Resend(_)));
     }
 
     #[test]

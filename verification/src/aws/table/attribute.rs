@@ -9,6 +9,7 @@ use time::UtcDateTime;
 use super::TableError;
 use crate::rules::challenge_id::Digest;
 use crate::rules::mail_id::MailId;
+use crate::rules::undelivered::Reason;
 
 /// An item by its attributes.
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -41,6 +42,10 @@ pub(super) fn read_digest(item: &Item, attribute: &str) -> Option<Digest> {
 
 pub(super) fn read_mail_id(item: &Item, attribute: &str) -> Option<MailId> {
     MailId::parse(item.get(attribute)?.as_s().ok()?)
+}
+
+pub(super) fn read_reason(item: &Item, attribute: &str) -> Option<Reason> {
+    Reason::parse(item.get(attribute)?.as_s().ok()?)
 }
 
 /// The value of an attribute that every such item has.

@@ -5,12 +5,13 @@ use std::collections::HashSet;
 use aws_sdk_dynamodb::types::AttributeValue;
 use time::{Duration, UtcDateTime};
 
-use super::attribute::{Item, number, read_digest, read_mail_id, read_time, required, text, time};
+use super::attribute::{Item, number, read_digest, read_mail_id, read_reason, read_time, required, text, time};
 use super::write::Write;
 use super::{Table, TableError};
 use crate::rules::challenge::Challenge;
-use crate::rules::challenge_id::{ChallengeRef, Digest};
+use crate::rules::challenge_id::{ChallengeRef, Digest, ItemName};
 use crate::rules::condition::Condition;
+use crate::rules::undelivered::Undelivered;
 
 /// How long the item outlives the code, so that a late repeat of a request still finds it.
 pub(super) const OUTLIVES_CODE: Duration = Duration::days(1);
@@ -19,8 +20,8 @@ pub(super) const TAKES_A_GUESS: &str =
     "(attribute_not_exists(guesses) OR (size(guesses) < :max_guesses AND NOT contains(guesses, code_digest)))";
 
 /// The name of a challenge's item.
-pub(super) fn pk(challenge: ChallengeRef) -> String {
-    format!("challenge/{}", challenge.item_name())
+pub(super) fn pk(name: &ItemName) -> String {
+    format!("challenge/{name}")
 }
 
 impl Table {
@@ -79,6 +80,20 @@ impl Table {
         self.write_challenge(write).await
     }
 
+    /// Notes that an email did not arrive, in one write, unless a newer one was sent since. False if that changed nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`] when DynamoDB does not respond.
+    pub async fn note_undelivered(&self, undelivered: &Undelivered) -> Result<bool, TableError> {
+        let write = Write::new("note that an email did not arrive", pk(&undelivered.challenge))
+            .set("undeliverable = :reason")
+            .require("mail = :mail AND attribute_not_exists(undeliverable)")
+            .value(":mail", text(&undelivered.mail))
+            .value(":reason", text(&undelivered.reason));
+        Ok(matches!(self.write(write).await?, Condition::Held(_)))
+    }
+
     /// Makes a write to a challenge's item, and reads what it found. None if there is no such item.
     async fn write_challenge(&self, write: Write) -> Result<Option<Condition<Challenge>>, TableError> {
         match self.write(write).await? {
@@ -90,7 +105,7 @@ impl Table {
 }
 
 fn write_to(step: &'static str, challenge: ChallengeRef) -> Write {
-    Write::new(step, pk(challenge))
+    Write::new(step, pk(&challenge.item_name()))
 }
 
 /// Reads the item of a challenge.
@@ -110,6 +125,7 @@ pub(super) fn read(item: &Item) -> Result<Challenge, TableError> {
         last_guess: read_digest(item, "last_guess"),
         last_guess_at: read_time(item, "last_guess_at"),
         linked_at: read_time(item, "linked_at"),
+        undeliverable: read_reason(item, "undeliverable"),
         paid_by: paid_by.into_iter().flatten().filter_map(mails).collect(),
     })
 }

@@ -130,7 +130,7 @@ fn token(email: &Email, number: u32) -> String {
 /// The part of a charge that concerns the challenge. It holds if the challenge has not changed since the email was chosen.
 /// (Each charge writes another `mail`, so this tells generations apart as well.)
 fn charge_challenge(email: &Email, source: Option<&str>) -> Write {
-    let mut write = Write::new("charge an email", challenge::pk(email.challenge))
+    let mut write = Write::new("charge an email", challenge::pk(&email.challenge.item_name()))
         .set("mail = :mail, sent_at = :now")
         .value(":mail", text(&email.id))
         .value(":now", time(email.now))
@@ -147,14 +147,16 @@ fn charge_challenge(email: &Email, source: Option<&str>) -> Write {
     let (write, keeps_payers) = match &email.change {
         Change::Create => (write.require("attribute_not_exists(pk)"), false),
         Change::Resend(_) => {
-            let write = write.require("code_digest = :code AND attribute_not_exists(linked_at)");
+            let write = write
+                .remove("undeliverable")
+                .require("code_digest = :code AND attribute_not_exists(linked_at)");
             let write = write
                 .require(TAKES_A_GUESS)
                 .value(":max_guesses", number(&email.max_guesses));
             (write, true)
         }
         Change::Reopen(seen) => {
-            let write = write.remove("guesses, last_guess, last_guess_at, linked_at");
+            let write = write.remove("guesses, last_guess, last_guess_at, linked_at, undeliverable");
             // Nobody still pays for a used code: verify-code gave its emails back, or tried to.
             if seen.is_used() {
                 (write, false)
@@ -180,10 +182,13 @@ fn charge_challenge(email: &Email, source: Option<&str>) -> Write {
 
 /// The part of an undoing that concerns the challenge. If SES did not take a generation's first email, the generation ends.
 fn undo_challenge(failure: Failure, email: &Email, source: Option<&str>) -> Write {
-    let write = Write::new("undo the charge of an email", challenge::pk(email.challenge))
-        .remove("sent_at")
-        .require("mail = :mail")
-        .value(":mail", text(&email.id));
+    let write = Write::new(
+        "undo the charge of an email",
+        challenge::pk(&email.challenge.item_name()),
+    )
+    .remove("sent_at")
+    .require("mail = :mail")
+    .value(":mail", text(&email.id));
     let write = if failure == Failure::NotTaken && email.is_first() {
         write
             .remove("code_digest")
