@@ -25,7 +25,12 @@ def combinations(zone):
         for index, (name, sender) in enumerate(SENDERS.items())
     )
     yield "own domain, records elsewhere", OWN_DOMAIN
-    everything = {"ApiHostedZoneId": zone, "VerificationLink": "page", "ReservedConcurrency": 5}
+    everything = {
+        "ApiHostedZoneId": zone,
+        "VerificationLink": "page",
+        "ReservedConcurrency": 5,
+        "DeliveryFeedback": "on",
+    }
     yield "everything", OWN_DOMAIN | everything | {"AllowedOrigins": "https://example.com,https://localhost"}
 
 
@@ -39,6 +44,8 @@ def conditions(parameters):
     found = set()
     if parameters.get("SenderIdentity") != "existing":
         found.add("HasNewIdentity")
+    if parameters.get("DeliveryFeedback") == "on":
+        found.add("HasDeliveryFeedback")
     if parameters.get("ApiDomain"):
         found.add("HasApiDomain")
         if parameters.get("ApiHostedZoneId"):

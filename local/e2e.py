@@ -20,7 +20,7 @@ from pathlib import Path
 
 from samtranslator.yaml_helper import yaml_parse
 
-from local import alarms, combinations, release
+from local import alarms, combinations, feedback, release
 from local.lint_template import as_list, statements
 from local.ports import Ports
 from local.service import ROOT, STACK, TOOLS, Failure, Service, say
@@ -269,7 +269,7 @@ def run_with(function, **endpoints):
     change_environment(function, change)
 
 
-def produce_log_lines(ids, api, inbox):
+def produce_log_lines(ids, api, inbox, undelivered):
     """Lets happen once what the metric filters look for."""
     request, verify, nowhere = ids["RequestCode"], ids["VerifyCode"], "http://127.0.0.1:9"
     for function in (request, verify):
@@ -279,6 +279,7 @@ def produce_log_lines(ids, api, inbox):
     wrong = f"{(int(code) + 1) % 1_000_000:06}"
     assert api.verify_code(email, challenge_id, wrong).problem() == "401 invalid-code"
     assert api.verify_code(email, challenge_id, code).status == 200
+    assert undelivered.bounce("reject")[0] == "content"
     run_with(request, AWS_ENDPOINT_URL_SESV2=nowhere)
     assert api.request_code(email=f"{uuid.uuid4().hex}@example.com").problem() == "503 mail-unavailable"
     for function, name in ((request, "RequestCode"), (verify, "VerifyCode")):
@@ -287,7 +288,7 @@ def produce_log_lines(ids, api, inbox):
         run_with(function)
 
 
-def check_alarms(ids, template, api, inbox):
+def check_alarms(ids, template, api, inbox, undelivered):
     """All alarms and the dashboard are there, and real log lines have what each metric filter looks for."""
     say("Deploying the alarms …")
     stack = f"{STACK}-operations"
@@ -300,7 +301,7 @@ def check_alarms(ids, template, api, inbox):
     body = json.loads(SERVICE.client("cloudwatch").get_dashboard(DashboardName=STACK)["DashboardBody"])
     print(f"ok  {len(found)} alarms, and a dashboard of {len(body['widgets'])} widgets")
     assert "${" not in json.dumps(body), body
-    produce_log_lines(ids, api, inbox)
+    produce_log_lines(ids, api, inbox, undelivered)
     groups = outputs()
     for group, pattern, metric in alarms.filters(resources):
         events = SERVICE.client("logs").filter_log_events(logGroupName=groups[group])["events"]
@@ -314,19 +315,22 @@ def test_the_stack():
     template, operations = templates_for_the_emulator(unpack())
     SERVICE.start_aws_and_inbox(AUTH="true")
     SERVICE.deploy(template, **PARAMETERS)
-    ids = physical_ids()
+    ids = before = physical_ids()
     api_url = f"{SERVICE.aws}/_aws/execute-api/{ids['Api']}/$default"
     api, inbox = Api(api_url), Inbox(SERVICE.inbox)
     check_default_issuer(ids, api, inbox)
+    permissions_before = feedback.permissions(SERVICE, ids)
     tests = f"@{TEST_DOMAIN} {TEST_CODE} {date.today() + timedelta(days=7)}"
-    SERVICE.deploy(template, **PARAMETERS, VerificationLink="page", TestRecipient=tests)
+    SERVICE.deploy(template, **PARAMETERS, VerificationLink="page", TestRecipient=tests, DeliveryFeedback="on")
+    ids = physical_ids()
     for function in ("RequestCode", "VerifyCode"):
         # The domain of the local API has no address here, so backends could not fetch its keys.
         change_environment(ids[function], lambda variables: variables | {"PROOF_ISSUER": api_url})
     run_suite(ids, api_url)
+    undelivered = feedback.check(SERVICE, ids, api, before, permissions_before)
     rotate(ids, api, inbox)
     prove_permissions(ids, api)
-    check_alarms(ids, operations, api, inbox)
+    check_alarms(ids, operations, api, inbox, undelivered)
     say("Looking at the stack as an operator …")
     # After the alarms, which leave log lines in JSON.
     deployed.prove(SERVICE, STACK, ids, api)

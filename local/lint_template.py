@@ -83,6 +83,18 @@ PERMISSIONS = {
 }
 
 
+# The resources of DeliveryFeedback, and what of SES's events goes through them.
+FEEDBACK = ("UndeliveredEvents", "UndeliveredRule", "UndeliveredPermission")
+HANDED_OVER = {
+    "challenge": "$.detail.mail.tags.challenge",
+    "mail": "$.detail.mail.tags.mail",
+    "message_id": "$.detail.mail.messageId",
+    "event": "$.detail.eventType",
+    "type": "$.detail.bounce.bounceType",
+    "sub_type": "$.detail.bounce.bounceSubType",
+}
+
+
 def as_list(value):
     return value if isinstance(value, list) else [value]
 
@@ -181,11 +193,15 @@ def api_faults(resources):
 
 def function_faults(resources):
     arn = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*"
-    permitted = {item["FunctionName"]["Ref"]: item for item in of_type(resources, "AWS::Lambda::Permission")}
+    by_api = ("apigateway.amazonaws.com", {"Fn::Sub": arn})
+    by_rule = ("events.amazonaws.com", {"Fn::GetAtt": ["UndeliveredRule", "Arn"]})
+    allowed = [("RequestCode", *by_api), ("VerifyCode", *by_api), ("RequestCode", *by_rule)]
+    allowed = [
+        {"Action": "lambda:InvokeFunction", "FunctionName": {"Ref": function}, "Principal": who, "SourceArn": source}
+        for function, who, source in allowed
+    ]
+    yield from differs("who may call the functions", of_type(resources, "AWS::Lambda::Permission"), allowed)
     for function in ("RequestCode", "VerifyCode"):
-        allowed = {"Action": "lambda:InvokeFunction", "FunctionName": {"Ref": function}}
-        allowed |= {"Principal": "apigateway.amazonaws.com", "SourceArn": {"Fn::Sub": arn}}
-        yield from differs(f"who may call {function}", permitted.get(function), allowed)
         properties = resources[function]["Properties"]
         logging = properties["LoggingConfig"]
         yield from differs(f"log of {function}", (logging["LogFormat"], logging["SystemLogLevel"]), ("JSON", "WARN"))
@@ -200,6 +216,15 @@ def function_faults(resources):
         )
     yield from lint_variables.unread(resources)
     yield from lint_variables.new_and_required(resources)
+
+
+def feedback_faults(resources):
+    for name in FEEDBACK:
+        yield from differs(f"condition of {name}", resources[name].get("Condition"), "HasDeliveryFeedback")
+    (target,) = resources["UndeliveredRule"]["Properties"]["Targets"]
+    handed_over = target["InputTransformer"]["InputPathsMap"]
+    # The rest of an event has the address, and the subject with the code.
+    yield from differs("what the rule hands over", handed_over, HANDED_OVER)
 
 
 def parameter_faults(resources, parameters):
@@ -238,7 +263,7 @@ def other_files_faults():
 
 def faults(resources, parameters):
     """What the service relies on and the template lacks, each as a sentence."""
-    for check in (storage_faults, mail_faults, api_faults, function_faults):
+    for check in (storage_faults, mail_faults, api_faults, function_faults, feedback_faults):
         yield from check(resources)
     yield from parameter_faults(resources, parameters)
     yield from other_files_faults()

@@ -36,9 +36,14 @@ class Ports:
         """That of `cargo lambda watch`, to which the API's port leads."""
         return self.api + 1
 
+    @property
+    def ses(self):
+        """That of the stand-in between the functions and SES."""
+        return self.api + 2
+
     @classmethod
     def from_environment(cls):
-        """Each port can be set by a variable, as in `make run API_PORT=9001`."""
+        """Each port can be set by a variable, as in `make run API_PORT=9010`."""
         chosen = {field.name: os.environ.get(cls.variable(field.name)) for field in fields(cls)}
         return cls(**{name: int(port) for name, port in chosen.items() if port})
 
@@ -51,12 +56,12 @@ class Ports:
 
     def taken(self):
         """Which of them something else uses, and what to do. Empty if none."""
-        ports = [*self.items(), ("api", self.functions)]
+        ports = [*self.items(), ("api", self.functions), ("api", self.ses)]
         taken = [(self.variable(name), port) for name, port in ports if not is_free(port)]
         if not taken:
             return ""
         numbers = ", ".join(str(port) for _, port in taken)
-        others = " ".join(f"{name}={port + 1}" for name, port in dict(taken).items())
+        others = " ".join(f"{name}={port + 10}" for name, port in dict(taken).items())
         shows = "lsof -nP -iTCP -sTCP:LISTEN" if sys.platform == "darwin" else "ss -ltnp"
         return (
             f"Taken: port {numbers}. Stop what listens there (`{shows}` shows it), or choose others: make run {others}"

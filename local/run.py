@@ -24,7 +24,8 @@ def describe(service):
   API    {service.api}
   AWS    {service.aws}
 
-Open the app, a sample sign-up, and verify an address; its email is in the inbox. Or do it by hand. Ask for a code:
+Open the app, a sample sign-up, and verify an address; its email is in the inbox. One to bounce@example.com does not
+arrive, as after a typo. Or do it by hand. Ask for a code:
 
   {curl("request-code", request)}
 
@@ -56,6 +57,7 @@ def main():
             VerificationLink="page",
             AppReturnUrl=f"{service.app}/",
             AllowedOrigins=origins,
+            DeliveryFeedback="on",
         )
         service.serve()
         service.start_app()

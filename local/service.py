@@ -18,6 +18,8 @@ from pathlib import Path
 
 import boto3
 
+from local import bounces
+
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = Path(sys.executable).parent
 STACK = "email-verification"
@@ -177,11 +179,14 @@ class Service:
         lines = [f'{name}="{value}"\n' for name, value in sorted(variables.items())]
         (self.state / "env").write_text("".join(lines))
         say("Starting both functions …")
+        functions = f"http://127.0.0.1:{self.ports.functions}"
+        self.ses = bounces.Proxy(self.ports.ses, self.aws, functions)
         self._start(
             "functions",
             [TOOLS / "cargo-lambda", "lambda", "watch", "--invoke-address", "127.0.0.1"]
             + ["--invoke-port", self.ports.functions, "--env-file", self.state / "env", "--disable-cors"],
             log=log,
+            AWS_ENDPOINT_URL_SESV2=f"http://127.0.0.1:{self.ports.ses}",
         )
         link_packages(ROOT / "local")
         self._start(
@@ -190,7 +195,7 @@ class Service:
             log="gateway",
             API_ADDRESS=self.api_address,
             API_PORT=str(self.ports.api),
-            FUNCTIONS_URL=f"http://127.0.0.1:{self.ports.functions}",
+            FUNCTIONS_URL=functions,
             **self._gateway_settings(),
         )
         # Any response will do; the first request starts the function.
@@ -215,6 +220,8 @@ class Service:
         """Stops what `serve` has started."""
         for name in ("gateway", "functions"):
             self._stop_process(self.processes.pop(name))
+        self.ses.shutdown()
+        self.ses.server_close()
 
     def check(self):
         """Fails if something stopped by itself."""

@@ -23,6 +23,8 @@ from tests.api.client import Inbox
 PORTS = Ports(api=19000, aws=14566, smtp=11025, inbox=11080, app=19008)
 SERVICE = Service(PORTS)
 ADDRESS = "lee@example.com"
+# local/bounces.py bounces it.
+TYPO = "bounce@example.com"
 
 
 class MakeRun:
@@ -57,8 +59,9 @@ class MakeRun:
             time.sleep(0.2)
 
     def press_ctrl_c(self):
-        os.killpg(self.process.pid, signal.SIGINT)
-        self.process.wait(30)
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGINT)
+            self.process.wait(30)
 
     def curl_line(self, path):
         return next(line.strip() for line in self.lines if line.strip().startswith("curl") and f"/{path}" in line)
@@ -121,14 +124,23 @@ def use(run):
     expect("another page may not", preflight("http://127.0.0.1:1")[0], None)
     expect("nothing is at /", curl(f"curl -i {SERVICE.api}/")[::2], (404, {"message": "Not Found"}))
 
+    typo = request_line.replace(ADDRESS, TYPO)
+    _, _, bounced = curl(typo)
+    again = typo.replace('"locale"', f'"challenge_id": "{bounced["challenge_id"]}", "locale"')
+    deadline = time.monotonic() + 10
+    while (response := curl(again))[0] == 202 and time.monotonic() < deadline:
+        time.sleep(0.5)
+    expect("an email that does not arrive is told", problem(response), "422 undeliverable")
+    expect("and why", response[2]["reason"], "mailbox")
+
     items, log = json.dumps(table()), run.text().partition("The functions' log follows")[2]
-    kinds = sorted(item["pk"]["S"].partition("/")[0] for item in table())
-    expect("the table has its items", kinds, ["challenge", "mailbox", "source"])
+    kinds = {item["pk"]["S"].partition("/")[0] for item in table()}
+    expect("the table has its items", kinds, {"challenge", "mailbox", "source"})
     expect("no challenge id is in the table", asked["challenge_id"].replace("-", "") in items.replace("-", ""), False)
     expect("the log tells what happened", all(word in log for word in ("mailed", "invalid-code", "verified")), True)
     for name, place in (("table", items), ("log", log)):
         # As a whole word, because a time or an id can contain six digits by chance.
-        secrets = (ADDRESS, "lee", code, right["token"], *right["token"].split(".")[1:])
+        secrets = (ADDRESS, TYPO, "lee", code, right["token"], *right["token"].split(".")[1:])
         found = [secret for secret in secrets if re.search(rf"\b{re.escape(secret)}\b", place)]
         expect(f"no address, code or token is in the {name}", found, [])
 
