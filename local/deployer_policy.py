@@ -49,7 +49,7 @@ UNUSED = [
     "ses:*DkimSigningAttributes",
     "sns:PutDataProtectionPolicy",
 ]
-OWN_SERVICES = {"apigateway", "cloudwatch", "dynamodb", "iam", "lambda", "logs", "secretsmanager", "ses", "sns"}
+OWN_SERVICES = "apigateway cloudwatch dynamodb events iam lambda logs secretsmanager ses sns".split()
 CLOUDFORMATION = """
 CreateChangeSet CreateStack DeleteChangeSet DeleteStack DescribeChangeSet DescribeEvents DescribeStackEvents
 DescribeStackResource DescribeStackResources DescribeStacks ExecuteChangeSet GetTemplate GetTemplateSummary

@@ -206,6 +206,7 @@ def judge_sending(report, stack, variables):
         else:
             report.ok("SES account: it is out of the sandbox")
     sending.judge_configuration_set(report, stack)
+    sending.judge_feedback(report, stack)
     with report.guard("sender"):
         address = stack.sender()
         found = sending.judge_identity(report, ses, address)

@@ -4,7 +4,7 @@ Variables, from the environment:
 
 EMAIL         the address, as the person typed it
 STACK         the stack, such as email-verification
-CHALLENGE_ID  the id of the challenge, if the app has told it: then the log is looked at as well
+CHALLENGE_ID  the id of the challenge, if the app has told it: then the log is looked at first
 RESOLVER      the DNS server to ask, as address or address:port; the system's if it is not given
 TIMEOUT       seconds to wait for each answer of the DNS; 5 if it is not given
 
@@ -168,14 +168,14 @@ def why(stack, address, challenge, settings, now):
     report = Report("cause")
     print(f"No email to {address} from {stack.name} in {stack.region}\n")
     ses = stack.client("sesv2")
+    if challenge:
+        told.tell(report, stack, challenge, now)
     judge_test(report, stack, address, now)
     judge_suppression(report, ses, address)
     account = judge_switches(report, stack)
     judge_sandbox(report, ses, account, address)
     judge_domain(report, Dns(settings.resolver, settings.timeout), address.domain)
-    if challenge:
-        told.tell(report, stack, challenge, now)
-    else:
+    if not challenge:
         report.note("log: not looked at. With CHALLENGE_ID=… this also says what became of the request.")
     print()
     if report.wrongs:

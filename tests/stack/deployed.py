@@ -82,7 +82,7 @@ def _switch_ttl_on(service, operator, table):
 
 
 def _break(service, operator, ids):
-    logs, gateway = service.client("logs"), service.client("apigatewayv2")
+    logs, gateway, events = (service.client(name) for name in ("logs", "apigatewayv2", "events"))
     kept = logs.describe_log_groups(logGroupNamePrefix=ids["ApiLog"])["logGroups"][0]["retentionInDays"]
     logs.delete_retention_policy(logGroupName=ids["ApiLog"])
     expect(operator.faults(), "log ApiLog: ", "check-stack sees a log without retention")
@@ -91,6 +91,10 @@ def _break(service, operator, ids):
     gateway.delete_route(ApiId=ids["Api"], RouteId=route["RouteId"])
     expect(operator.faults(), "route GET /verify: it is not there", "check-stack sees a route that is gone")
     gateway.create_route(ApiId=ids["Api"], RouteKey="GET /verify", Target=route["Target"])
+    rule = ids["UndeliveredRule"].rpartition("/")[2]
+    events.disable_rule(Name=rule)
+    expect(operator.faults(), f"the rule {rule} is DISABLED", "check-stack sees a rule that is switched off")
+    events.enable_rule(Name=rule)
     assert operator.faults() == []
 
 

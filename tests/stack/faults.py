@@ -151,6 +151,22 @@ FAULTS = {
         mails(SuppressionOptions={"SuppressedReasons": ["BOUNCE"]}),
         "configuration set: COMPLAINT put no address on the suppression list",
     ),
+    "events that nobody hands on": (
+        ("sesv2.GetConfigurationSetEventDestinations", healthy.destination(enabled=False)),
+        "delivery feedback: SES hands its events to no EventBridge, so no app is told",
+    ),
+    "events that go elsewhere": (
+        ("sesv2.GetConfigurationSetEventDestinations", {"EventDestinations": []}),
+        "delivery feedback: SES hands its events to no EventBridge, so no app is told",
+    ),
+    "a rule that is switched off": (
+        ("events.DescribeRule", {"State": "DISABLED"}),
+        "delivery feedback: the rule email-verification-UndeliveredRule-5g is DISABLED",
+    ),
+    "no rule": (
+        ("events.DescribeRule", GONE),
+        "delivery feedback: the rule email-verification-UndeliveredRule-5g does not exist",
+    ),
     "no identity": (
         ("sesv2.GetEmailIdentity", NOT_FOUND),
         "sender: SES knows neither no-reply@example.com nor",

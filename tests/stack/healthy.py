@@ -8,6 +8,7 @@ NAME = "email-verification"
 MADE = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
 ARN = "arn:aws:{}:ap-northeast-2:123456789012:{}"
 SECRET = ARN.format("secretsmanager", "secret:example-AbCdEf")
+RULE = "email-verification-UndeliveredRule-5g"
 TOPIC = ARN.format("sns", "email-verification-AlarmTopic")
 FUNCTIONS = {"RequestCode": "email-verification-RequestCode-1a", "VerifyCode": "email-verification-VerifyCode-2b"}
 LOGS = {
@@ -45,6 +46,7 @@ def resources():
         "Table": ("AWS::DynamoDB::Table", "email-verification-Table-3e"),
         "Secret": ("AWS::SecretsManager::Secret", SECRET),
         "ConfigurationSet": ("AWS::SES::ConfigurationSet", "mails-4f"),
+        "UndeliveredRule": ("AWS::Events::Rule", RULE),
         **{name: ("AWS::Lambda::Function", function) for name, function in FUNCTIONS.items()},
         **{name: ("AWS::Logs::LogGroup", group) for name, group in LOGS.items()},
     }
@@ -61,6 +63,7 @@ def function(url, called):
     variables = {"PROOF_ISSUER": url, "TEST_RECIPIENT": ""}
     if name == "RequestCode":
         variables |= {"SENDER_ADDRESS": "no-reply@example.com", "CONFIGURATION_SET": "mails-4f"}
+        variables["DELIVERY_FEEDBACK"] = "on"
     return {
         "FunctionName": called,
         "Runtime": "provided.al2023",
@@ -109,6 +112,14 @@ def gateway():
     return {"apigatewayv2.GetRoutes": {"Items": routes}, "apigatewayv2.GetIntegrations": {"Items": integrations}}
 
 
+def destination(enabled=True):
+    """Where SES's events go."""
+    types = ["BOUNCE", "COMPLAINT", "REJECT"]
+    bus = {"EventBusArn": ARN.format("events", "event-bus/default")}
+    found = {"Name": "undelivered", "Enabled": enabled, "MatchingEventTypes": types, "EventBridgeDestination": bus}
+    return {"EventDestinations": [found]}
+
+
 def ses():
     quota = {"Max24HourSend": 50_000.0, "SentLast24Hours": 100.0, "MaxSendRate": 14.0}
     reasons = {"SuppressedReasons": ["BOUNCE", "COMPLAINT"]}
@@ -126,6 +137,7 @@ def ses():
             "DeliveryOptions": {"TlsPolicy": "REQUIRE"},
             "SuppressionOptions": reasons,
         },
+        "sesv2.GetConfigurationSetEventDestinations": destination(),
         "sesv2.GetEmailIdentity": identity,
         "sesv2.GetSuppressedDestination": Refused("NotFoundException"),
     }
@@ -161,6 +173,7 @@ def answers(url):
                 "CreateDate": MADE,
             }
         },
+        "events.DescribeRule": {"Name": RULE, "State": "ENABLED"},
         "secretsmanager.DescribeSecret": {"ARN": SECRET, "VersionIdsToStages": {"1" * 32: ["AWSCURRENT"]}},
         "logs.DescribeLogGroups": {"logGroups": groups},
         "logs.FilterLogEvents": {"events": []},

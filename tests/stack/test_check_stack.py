@@ -95,6 +95,19 @@ def test_an_api_that_serves_trusted_callers_alone_is_no_fault(check, world):
     assert (status, starting(lines, "wrong")) == (0, []), lines
 
 
+def test_without_delivery_feedback_nobody_asks_for_it(check, world):
+    world.change(*of("RequestCode", Environment={"Variables": {"DELIVERY_FEEDBACK": "off"}}))
+    status, lines = check()
+    assert (status, [line for line in lines if "delivery feedback" in line]) == (0, [])
+    assert "DescribeRule" not in [name for name, _ in world.aws.calls]
+
+
+def test_a_feedback_without_its_rule_is_wrong(check, world):
+    rest = [item for item in healthy.resources() if item["LogicalResourceId"] != "UndeliveredRule"]
+    world.change("cloudformation.DescribeStackResources", {"StackResources": rest})
+    judged(check, "delivery feedback: the stack has no resource UndeliveredRule.")
+
+
 def test_nobody_watches(check, world):
     world.change("cloudwatch.DescribeAlarms", {"MetricAlarms": [healthy.alarm("Another", "another-stack")]})
     status, lines = check()

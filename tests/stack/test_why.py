@@ -187,7 +187,7 @@ def test_a_domain_may_be_korean(ask, world):
 def logged(world, *lines, group="RequestCodeLog"):
     """Puts lines into a log group, one each second."""
     begun = int(NOW.timestamp() * 1000) - 60_000
-    texts = [line if isinstance(line, str) else json.dumps(line | {"challenge_id": CHALLENGE}) for line in lines]
+    texts = [line if isinstance(line, str) else json.dumps({"challenge_id": CHALLENGE} | line) for line in lines]
     events = [{"timestamp": begun + place * 1000, "message": text} for place, text in enumerate(texts)]
     others = world.aws.answers["logs.FilterLogEvents"]
 
@@ -213,7 +213,58 @@ def test_the_log_tells_what_became_of_the_request(ask, world):
     assert told[0] == 'ok  log: at 2027-03-31 11:59:00 UTC mailed: SES took the email, as message "0100"'
     asked = [asked for name, asked in world.aws.calls if name == "FilterLogEvents"]
     since = int((NOW - timedelta(hours=24)).timestamp() * 1000)
-    assert [(one["startTime"], one["filterPattern"]) for one in asked] == [(since, f'"{CHALLENGE}"')] * 2
+    patterns = [f'"{CHALLENGE}"'] * 2 + ['{ $.message_id = "0100" }']
+    assert [(one["startTime"], one["filterPattern"]) for one in asked] == [(since, pattern) for pattern in patterns]
+
+
+@pytest.mark.parametrize(
+    ("reason", "words", "advice"),
+    [
+        ("mailbox", "there is no such mailbox", "check the spelling"),
+        ("temporary", "was full or out of reach until SES gave up, or the email arrived", "ask for another code"),
+        ("content", "refused what the email says", "SenderName"),
+        ("new\x1b", "a reason that this command does not know", "docs/runbook.md#no-email-came"),
+    ],
+)
+def test_an_email_that_did_not_arrive_is_the_first_cause(ask, world, reason, words, advice):
+    suppressed("BOUNCE")(world)
+    bounce = {"outcome": "undeliverable", "reason": reason, "message_id": "0100", "challenge_id": None}
+    told = {"outcome": "told-undeliverable", "reason": reason}
+    # Lambda may hand an event over twice.
+    logged(world, {"outcome": "mailed", "message_id": "0100"}, bounce, bounce, told, {"outcome": "mailed"})
+    _, lines = ask(CHALLENGE_ID=CHALLENGE)
+    assert lines[2].startswith('cause  email: at 2027-03-31 11:59:01 UTC SES said that message "0100" did not arrive (')
+    assert words in lines[2] and advice in lines[3] and "\x1b" not in lines[2]
+    assert [line.split(" UTC ")[1].split(":")[0] for line in starting(lines, "ok") if "  log: " in line] == [
+        "mailed",
+        "told-undeliverable",
+        "mailed",
+    ]
+    assert lines[-1] == "Causes: 2."
+
+
+def test_each_email_has_its_own_fate(ask, world):
+    """The one before the newest has a line without an outcome, if it bounced after the newest was sent."""
+    older = {"message": "known, or newer", "reason": "mailbox", "message_id": "0100-a", "challenge_id": None}
+    newest = {"outcome": "undeliverable", "reason": "content", "message_id": "0100-b", "challenge_id": None}
+    others = {"outcome": "undeliverable", "reason": "mailbox", "message_id": "0100-c", "challenge_id": None}
+    mails = [{"outcome": "mailed", "message_id": found} for found in ("0100-a", "0100-b")]
+    logged(world, *mails, older, newest, others)
+    _, lines = ask(CHALLENGE_ID=CHALLENGE)
+    causes = starting(lines, "cause")
+    assert [line.partition("message ")[2].split(":")[0] for line in causes] == [
+        '"0100-a" did not arrive (mailbox)',
+        '"0100-b" did not arrive (content)',
+    ]
+
+
+def test_one_question_takes_the_newest_emails(ask, world):
+    ids = [f"{'0' * 57}{place:03}" for place in range(12)]
+    logged(world, *({"outcome": "mailed", "message_id": found} for found in [*ids, 'a" || "']))
+    ask(CHALLENGE_ID=CHALLENGE)
+    pattern = [asked for name, asked in world.aws.calls if name == "FilterLogEvents"][-1]["filterPattern"]
+    assert pattern.count("$.message_id") == 10 and ids[1] not in pattern and ids[2] in pattern
+    assert len(pattern) <= 1024
 
 
 def test_a_fixed_code_in_the_log_is_a_cause(ask, world):
