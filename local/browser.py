@@ -51,7 +51,8 @@ def main():
         service.stop_serving()
         # The shortest pause, for a test waits for its end; all requests come from one source.
         limits = {"ResendPauseSeconds": 30, "UnverifiedMailsPerSourcePerDay": 0}
-        service.deploy(**settings, **limits, AppReturnUrl=f"{service.app}/", AllowedOrigins=service.app)
+        returns = {"AppReturnUrl": f"{service.app}/", "AllowedOrigins": service.app}
+        service.deploy(**settings, **limits, **returns, DeliveryFeedback="on")
         service.serve(log="functions")
         service.start_app()
         say("The sample sign-up …")

@@ -2,6 +2,13 @@
 
 import type { Problem, Requested, Verified } from "../clients/typescript/client.ts";
 
+/** When to ask whether the email arrived, after the 202. A bounce comes within seconds or much later. */
+const ASK_AFTER_MS = [3_000, 8_000, 20_000];
+/** An ask that comes so late that the pause is over would cause another email. */
+const MARGIN_MS = 5_000;
+/** How long a code works, where no response has said it. It is the service's default, and the service decides. */
+const USUAL_LIFETIME_MS = 600_000;
+
 /** What is under way. It is stored before it is sent, so that an app that was killed meanwhile can repeat it. */
 export type Pending = "request-code" | "verify-code" | "sign-up";
 
@@ -9,6 +16,7 @@ export type Pending = "request-code" | "verify-code" | "sign-up";
 export type Notice =
   | { kind: "invalid-email" | "incomplete-code" | "expired" | "unreachable" | "bug" | "not-this-app" | "refused" }
   | { kind: "wrong-code"; guessesLeft: number }
+  | { kind: "undeliverable"; reason: "mailbox" | "temporary" | "content"; isCodeWrong: boolean }
   | { kind: "wait" | "mail-unavailable"; seconds: number; until: number };
 
 /** Times are milliseconds since 1970 by the phone's clock: they are shown, and the service decides. */
@@ -21,6 +29,8 @@ export interface State {
   /** 0 if the service has said that the code is dead. */
   expiresAt: number;
   resendAt: number;
+  /** When to ask whether the newest email arrived. Empty once the person has gone on. */
+  askAt: number[];
   /** The proof: until the backend has taken or refused it, or the person goes on to something else. */
   token: string;
   /** The claims of the proof, as the backend read them: the sample shows them to its developer. */
@@ -36,6 +46,7 @@ export const EMPTY: State = {
   code: "",
   expiresAt: 0,
   resendAt: 0,
+  askAt: [],
   token: "",
   claims: null,
   pending: null,
@@ -54,6 +65,9 @@ export type Event =
   /** The link's page led back to the app. `email` and `challengeId` are claims of the proof: its address may be an earlier one. */
   | { kind: "link-returned"; email: string; token: string; challengeId: string }
   | ({ kind: "code-requested" } & Requested)
+  /** It is time to ask whether the email arrived. What comes of it is `undelivered`, or nothing. */
+  | { kind: "asked" }
+  | { kind: "undelivered"; reason: string }
   | ({ kind: "code-verified" } & Verified)
   | { kind: "backend-answered"; status: number; claims: object | null }
   | { kind: "problem"; problem: Problem };
@@ -72,9 +86,11 @@ export function after(state: State, event: Event, now: number): State {
       return isIdle ? { ...EMPTY, email: event.email, challengeId, pending: "request-code" } : state;
     }
     case "resend-tapped":
-      return isIdle && now >= state.resendAt ? { ...still, pending: "request-code" } : state;
+      return isIdle && now >= state.resendAt ? { ...still, askAt: [], pending: "request-code" } : state;
     case "code-typed":
-      return isIdle && state.step === "code" ? { ...still, code: event.code, pending: "verify-code" } : state;
+      return isIdle && state.step === "code"
+        ? { ...still, askAt: [], code: event.code, pending: "verify-code" }
+        : state;
     case "retry-tapped":
       return isIdle && state.step === "proof" ? { ...still, pending: "sign-up" } : state;
     case "another-address-tapped":
@@ -83,11 +99,16 @@ export function after(state: State, event: Event, now: number): State {
     case "link-returned":
       if (event.challengeId !== state.challengeId) return { ...state, notice: { kind: "not-this-app" } };
       if (isOver(state)) return state;
-      return { ...answered, step: "proof", email: event.email, token: event.token, pending: "sign-up" };
+      return { ...answered, askAt: [], step: "proof", email: event.email, token: event.token, pending: "sign-up" };
     case "code-requested": {
       const times = { expiresAt: now + event.expires_in * 1000, resendAt: now + event.resend_in * 1000 };
-      return { ...answered, ...times, step: "code", code: "" };
+      return { ...answered, ...times, askAt: ASK_AFTER_MS.map((wait) => now + wait), step: "code", code: "" };
     }
+    case "asked":
+      // A phone that slept through several asks once.
+      return { ...state, askAt: state.askAt.filter((at) => at > now) };
+    case "undelivered":
+      return undelivered(state, event.reason, false, now);
     case "code-verified":
       return { ...answered, step: "proof", token: event.token, pending: "sign-up" };
     case "backend-answered":
@@ -97,9 +118,35 @@ export function after(state: State, event: Event, now: number): State {
   }
 }
 
+/** Whether it is time to ask for the fate of the email. */
+export function isAskDue(state: State, now: number): boolean {
+  return state.step === "code" && state.askAt.some((at) => at <= now) && now + MARGIN_MS < state.resendAt;
+}
+
+/** Whether the newest email probably went to a mailbox that does not exist. */
+export function isMistyped(state: State): boolean {
+  return state.step === "code" && state.notice?.kind === "undeliverable" && state.notice.reason === "mailbox";
+}
+
+/** Whether the newest email may still arrive, or has. That is no mistake of the person. */
+export function isLate(state: State): boolean {
+  const { notice } = state;
+  return notice?.kind === "undeliverable" && notice.reason === "temporary" && !notice.isCodeWrong;
+}
+
 /** Whether the service has said that the code is dead. Then only another email helps. */
 export function isDead(state: State): boolean {
   return state.step === "code" && state.expiresAt === 0;
+}
+
+/** The email did not arrive, or so it seems. The code's field stays open all the same. */
+function undelivered(state: State, reason: string, isCodeWrong: boolean, now: number): State {
+  // Whoever comes back to an address is told so in place of a 202.
+  const expiresAt = state.expiresAt || now + USUAL_LIFETIME_MS;
+  // A reason that this app does not know yet is told as the mildest.
+  const known = reason === "mailbox" || reason === "content" ? reason : "temporary";
+  const notice: Notice = { kind: "undeliverable", reason: known, isCodeWrong };
+  return { ...state, step: "code", code: "", expiresAt, askAt: [], notice };
 }
 
 function isOver(state: State): boolean {
@@ -128,6 +175,8 @@ function afterProblem(state: State, of: Pending | null, problem: Problem, now: n
       const expiresAt = guessesLeft > 0 ? state.expiresAt : 0;
       return { ...state, code: "", expiresAt, notice: { kind: "wrong-code", guessesLeft } };
     }
+    case "undeliverable":
+      return undelivered(state, problem.reason, of === "verify-code", now);
     case "code-expired":
       return { ...state, code: "", expiresAt: 0, notice: { kind: "expired" } };
     case "too-many-requests":

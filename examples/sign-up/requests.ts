@@ -20,6 +20,20 @@ export async function send(state: State, service: EmailVerification, locale: str
   }
 }
 
+/**
+ * Why the email did not arrive, or null. It repeats the request that mailed it, and looks for this one problem: a 202, a 429
+ * or a lost connection is no news.
+ */
+export async function undelivered(state: State, service: EmailVerification, locale: string): Promise<string | null> {
+  try {
+    await service.requestCode(state.email, state.challengeId, locale);
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    if (problem.kind === "undeliverable") return problem.reason;
+  }
+  return null;
+}
+
 /** The app's own backend, as in docs/backend.md. The status says all: 201, 401, 409 or 503. */
 async function signUp(token: string, challengeId: string): Promise<{ status: number; claims: object | null }> {
   const body = JSON.stringify({ token, challenge_id: challengeId });

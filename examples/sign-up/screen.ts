@@ -1,9 +1,9 @@
 // Draws the state, and turns taps into events.
 
 import { EmailVerification } from "../clients/typescript/client.ts";
-import { after, EMPTY, isDead, type Event, type Notice, type State } from "./flow.ts";
+import { after, EMPTY, isAskDue, isDead, isLate, isMistyped, type Event, type Notice, type State } from "./flow.ts";
 import { hint } from "./hint.ts";
-import { send } from "./requests.ts";
+import { send, undelivered } from "./requests.ts";
 import { span, TEXTS, when, type Language } from "./texts.ts";
 
 const { api, inbox } = await (await fetch("/addresses.json")).json();
@@ -45,7 +45,7 @@ function goTo(next: State): void {
 
 /** Whether what was typed is refused. */
 function isRefusal(event: Event): boolean {
-  const kinds = ["invalid-email", "malformed-code", "invalid-code", "code-expired"];
+  const kinds = ["invalid-email", "malformed-code", "invalid-code", "code-expired", "undeliverable"];
   return event.kind === "problem" && kinds.includes(event.problem.kind);
 }
 
@@ -57,6 +57,15 @@ async function sendPending(): Promise<void> {
   if (sent !== mine) return;
   sent = null;
   if (isSame(mine, state)) handle(event);
+}
+
+/** Asks whether the email arrived. Nothing shows that it asks, and whatever the person does meanwhile ends it. */
+async function ask(): Promise<void> {
+  if (!isAskDue(state, Date.now())) return;
+  handle({ kind: "asked" });
+  const mine = state;
+  const reason = await undelivered(mine, service, language);
+  if (reason !== null && state === mine) handle({ kind: "undelivered", reason });
 }
 
 function isSame(one: State | null, other: State): boolean {
@@ -81,7 +90,8 @@ function draw(): void {
   show("title", texts.title);
   show("language", language === "ko" ? "English" : "한국어");
   element("language").lang = language === "ko" ? "en" : "ko";
-  show("heading", texts.heading[isDead(state) ? "dead" : step]);
+  const isUndelivered = step === "code" && state.notice?.kind === "undeliverable";
+  show("heading", texts.heading[isDead(state) ? "dead" : isMistyped(state) ? "mistyped" : step]);
 
   element("email-form").hidden = step !== "email";
   show("email-label", texts.email);
@@ -92,25 +102,29 @@ function draw(): void {
   const isAlive = now < state.expiresAt;
   const mayResend = now >= state.resendAt;
   element("code-form").hidden = step !== "code" || isDead(state);
-  show("sent", texts.sentTo(email));
+  show("sent", isUndelivered ? "" : texts.sentTo(email));
   show("code-label", texts.code);
   show("verify", texts.verify);
-  show("expiry", isAlive ? texts.expiresIn(span(state.expiresAt - now, language)) : texts.shouldBeOver);
+  const expiry = isAlive ? texts.expiresIn(span(state.expiresAt - now, language)) : texts.shouldBeOver;
+  show("expiry", isUndelivered ? "" : expiry);
   element("again").hidden = step !== "code";
   show("next", isDead(state) ? texts.next(email) : "");
   show("resend", texts.resend);
   show("pause", mayResend ? "" : texts.pause(when(Math.ceil((state.resendAt - now) / 1000), state.resendAt, language)));
   // The button that probably helps is the filled one.
-  element("verify").classList.toggle("plain", !isAlive);
-  element("resend").classList.toggle("plain", isAlive);
+  element("verify").classList.toggle("plain", !isAlive || isMistyped(state));
+  element("resend").classList.toggle("plain", isAlive || isMistyped(state));
 
   const outcome = { done: texts.done, exists: texts.exists };
   show("outcome", step === "done" || step === "exists" ? outcome[step](email) : "");
   element("waiting").textContent = pending ? texts.waiting[pending] : "";
   const notice = state.notice ? noticeText(state.notice, now) : "";
   if (element("notice").textContent !== notice) element("notice").textContent = notice;
+  element("notice").classList.toggle("mild", isLate(state));
   show("retry", texts.retry, step === "proof" && pending === null);
-  show("another", step === "code" || step === "proof" ? texts.anotherAddress : texts.startAgain, step !== "email");
+  show("correct", texts.correct, isMistyped(state));
+  const another = step === "code" || step === "proof" ? texts.anotherAddress : texts.startAgain;
+  show("another", another, step !== "email" && !isMistyped(state));
   show("proof-label", texts.proof);
   show("claims", state.claims ? JSON.stringify(state.claims, null, 2) : "");
   const panel = element<HTMLDetailsElement>("proof");
@@ -124,7 +138,8 @@ function draw(): void {
   element("resend").ariaDisabled = String(pending !== null || !mayResend);
   const refused = state.notice?.kind ?? "";
   element("email").ariaInvalid = String(refused === "invalid-email");
-  element("code").ariaInvalid = String(refused === "wrong-code" || refused === "incomplete-code");
+  const isWrong = state.notice?.kind === "undeliverable" && state.notice.isCodeWrong;
+  element("code").ariaInvalid = String(refused === "wrong-code" || refused === "incomplete-code" || isWrong);
 }
 
 function noticeText(notice: Notice, now: number): string {
@@ -132,6 +147,10 @@ function noticeText(notice: Notice, now: number): string {
   switch (notice.kind) {
     case "wrong-code":
       return texts["wrong-code"](notice.guessesLeft);
+    case "undeliverable": {
+      const why = texts.undeliverable[notice.reason](state.email);
+      return notice.isCodeWrong ? `${texts.undeliverable.code} ${why}` : why;
+    }
     case "wait":
     case "mail-unavailable":
       if (notice.until <= now) return "";
@@ -168,7 +187,7 @@ onSubmit("email-form", "email", (email) => ({ kind: "email-typed", email, newId:
 onSubmit("code-form", "code", (code) => ({ kind: "code-typed", code }));
 onTap("resend", () => ({ kind: "resend-tapped" }));
 onTap("retry", () => ({ kind: "retry-tapped" }));
-onTap("another", () => ({ kind: "another-address-tapped" }));
+for (const id of ["correct", "another"]) onTap(id, () => ({ kind: "another-address-tapped" }));
 element("email").addEventListener("input", draw);
 element("hint").addEventListener("click", () => {
   const input = element<HTMLInputElement>("email");
@@ -194,7 +213,10 @@ if (returned) {
   const claims = claimsOf(returned);
   if (claims) handle({ kind: "link-returned", email: claims.email, token: returned, challengeId: claims.challenge_id });
 }
-setInterval(draw, 1000);
+setInterval(() => {
+  draw();
+  void ask();
+}, 1000);
 
 /** The claims of a proof, unchecked: the backend checks it. Null for what is no proof, which anybody can put into a URL. */
 function claimsOf(token: string): { email: string; challenge_id: string } | null {

@@ -11,6 +11,7 @@ const en = {
     done: "You are signed up",
     exists: "You already have an account",
     dead: "You need a new code",
+    mistyped: "Is the address right?",
   },
   email: "Email address",
   code: "Code from the email",
@@ -18,6 +19,7 @@ const en = {
   verify: "Verify",
   resend: "Send a new email",
   retry: "Try again",
+  correct: "Correct the address",
   anotherAddress: "Use another address",
   startAgain: "Start again",
   didYouMean: (address: string) => `Did you mean ${address}?`,
@@ -49,6 +51,14 @@ const en = {
       left === 0
         ? "This code is wrong, and you have no tries left."
         : `This code is wrong. You have ${left} ${left === 1 ? "try" : "tries"} left.`,
+    undeliverable: {
+      code: "This code is wrong.",
+      mailbox: (address: string) => `There seems to be no mailbox at ${address}.`,
+      // The service cannot tell this from an automatic answer to an email that arrived.
+      temporary: (address: string) =>
+        `The email to ${address} may be late, or may not come: the mailbox may be full or out of reach. If the code arrives, enter it.`,
+      content: (address: string) => `The email to ${address} was refused. Please use another address.`,
+    },
     // `time` is null where another line counts down.
     wait: (time: string | null) => `Too many requests.${time ? ` Try again ${time}.` : ""}`,
     "mail-unavailable": (time: string | null) => `We cannot send email right now.${time ? ` Try again ${time}.` : ""}`,
@@ -64,6 +74,7 @@ const ko: typeof en = {
     done: "가입이 완료되었습니다",
     exists: "이미 가입된 이메일 주소입니다",
     dead: "인증번호를 다시 받아 주세요",
+    mistyped: "주소가 맞는지 확인해 주세요",
   },
   email: "이메일 주소",
   code: "메일로 받은 인증번호",
@@ -71,6 +82,7 @@ const ko: typeof en = {
   verify: "확인",
   resend: "인증번호 다시 받기",
   retry: "다시 시도",
+  correct: "이메일 주소 고치기",
   anotherAddress: "다른 이메일 주소 사용하기",
   startAgain: "처음부터 다시 하기",
   didYouMean: (address) => `혹시 ${address}인가요?`,
@@ -101,6 +113,13 @@ const ko: typeof en = {
       left === 0
         ? "인증번호가 일치하지 않습니다. 입력 횟수를 모두 사용했습니다."
         : `인증번호가 일치하지 않습니다. ${left}번 더 입력할 수 있습니다.`,
+    undeliverable: {
+      code: "인증번호가 일치하지 않습니다.",
+      mailbox: (address) => `${address} 주소의 메일함이 없는 것 같습니다.`,
+      temporary: (address) =>
+        `${address} 주소로 보낸 메일이 늦거나 도착하지 않을 수 있습니다. 메일함이 가득 찼거나 일시적인 장애일 수 있습니다. 인증번호가 도착하면 입력해 주세요.`,
+      content: (address) => `${address} 주소로 보낸 메일이 수신 거부되었습니다. 다른 이메일 주소를 사용해 주세요.`,
+    },
     wait: (time) => `요청이 너무 많습니다.${time ? ` ${time} 다시 시도해 주세요.` : ""}`,
     "mail-unavailable": (time) => `지금은 메일을 보낼 수 없습니다.${time ? ` ${time} 다시 시도해 주세요.` : ""}`,
   },

@@ -27,6 +27,11 @@ SAYS = {
         "invalid": "This is not an email address that we can send to",
         "other": "If you signed up in another app or browser, enter the code from the same email there.",
         "hint": "Did you mean kim@naver.com?",
+        "mistyped": "Is the address right?",
+        "mailbox": "There seems to be no mailbox at",
+        "temporary": "may be late, or may not come",
+        "content": "was refused. Please use another address.",
+        "wrong": "This code is wrong",
     },
     "ko": {
         "code": "인증번호를 입력해 주세요",
@@ -47,16 +52,22 @@ SAYS = {
         "invalid": "메일을 보낼 수 없는 주소입니다",
         "other": "다른 앱이나 브라우저에서 가입을 시작하셨다면 그 화면에 같은 메일의 인증번호를 입력해 주세요.",
         "hint": "혹시 kim@naver.com인가요?",
+        "mistyped": "주소가 맞는지 확인해 주세요",
+        "mailbox": "주소의 메일함이 없는 것 같습니다",
+        "temporary": "늦거나 도착하지 않을 수 있습니다",
+        "content": "수신 거부되었습니다. 다른 이메일 주소를 사용해 주세요.",
+        "wrong": "인증번호가 일치하지 않습니다",
     },
 }
 
 
 class App:
-    """The sample in a tab of its own, its requests counted."""
+    """The sample in a tab of its own. Its requests are counted, and what the person does."""
 
     def __init__(self, context, url, language, inbox, address):
         self.page, self.url, self.language, self.inbox, self.address = context.new_page(), url, language, inbox, address
         self.requests, self.errors, self.mailed = [], [], 1
+        self.taps, self.filled = 0, 0
         self.page.on("request", lambda request: self.requests.append(request.url.rsplit("/", 1)[-1]))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.goto(url)
@@ -67,9 +78,11 @@ class App:
 
     def fill(self, field, text):
         self.page.locator(f"#{field}").fill(text)
+        self.filled += 1
 
     def tap(self, button):
         self.page.locator(f"#{button}").click()
+        self.taps += 1
 
     def type_address(self, address=None):
         self.fill("email", address or self.address)
@@ -114,6 +127,11 @@ class App:
     def ask(self):
         self.type_address()
         self.expect("code")
+
+    def ask_no_more(self):
+        """The sample asks three times whether its email arrived: not in this test, which counts its requests."""
+        self.change_state("askAt", [])
+        self.page.reload()
 
     def state(self):
         return self.page.evaluate("JSON.parse(localStorage.getItem('sign-up'))")

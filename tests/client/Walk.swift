@@ -19,6 +19,7 @@ struct Walk {
         let wrong = await problem { try await service.verifyCode(email: "kim@example.com", challengeId: id, code: "000000") }
         expect("a wrong code", wrong, "invalid-code 0 4")
         let problems = [
+            ("bounce@example.com", "undeliverable mailbox 0 0"),
             ("wait@example.com", "too-many-requests 42 0"),
             ("rate@example.com", "too-many-requests 1 0"),
             ("down@example.com", "unreachable 0 0"),
@@ -46,7 +47,8 @@ func problem<Result>(_ request: () async throws -> Result) async -> String {
         _ = try await request()
         return "none"
     } catch let problem as Problem {
-        return "\(problem.kind) \(problem.retryAfter) \(problem.guessesLeft)"
+        let kind = problem.reason.isEmpty ? problem.kind : "\(problem.kind) \(problem.reason)"
+        return "\(kind) \(problem.retryAfter) \(problem.guessesLeft)"
     } catch {
         return "\(error)"
     }

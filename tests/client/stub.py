@@ -14,6 +14,7 @@ PROBLEM = "application/problem+json"
 URN = "urn:email-verification:"
 # By the first part of the address. Anybody else is mailed a code.
 RESPONSES = {
+    "bounce": (422, PROBLEM, json.dumps({"type": f"{URN}undeliverable", "reason": "mailbox"})),
     "wait": (429, PROBLEM, json.dumps({"type": f"{URN}too-many-requests", "retry_after": 42})),
     # What API Gateway itself answers.
     "rate": (429, "application/json", '{"message": "Too Many Requests"}'),

@@ -12,12 +12,15 @@ typedef Verified = ({String token, int expiresIn});
 
 /// [kind] is a problem type of the service, `unreachable` (no usable response) or `bug` (the app sent something wrong).
 class Problem implements Exception {
-  const Problem(this.kind, {this.retryAfter = 0, this.guessesLeft = 0, this.limit = ''});
+  const Problem(this.kind, {this.retryAfter = 0, this.guessesLeft = 0, this.limit = '', this.reason = ''});
   final String kind;
   final int retryAfter, guessesLeft;
 
   /// Which limit a `too-many-requests` is about, such as `pause`. Empty if API Gateway says it.
   final String limit;
+
+  /// Why an email is `undeliverable`: `mailbox`, `temporary`, `content`, or what a later version of the service adds.
+  final String reason;
 }
 
 class EmailVerification {
@@ -61,12 +64,13 @@ class EmailVerification {
     final problem = json is Map<String, dynamic> ? json : const <String, dynamic>{};
     if (problem['type'] case final String type when type.startsWith(urn)) {
       final seconds = problem['retry_after'], guesses = problem['guesses_left'];
-      final limit = problem['limit'];
+      final limit = problem['limit'], reason = problem['reason'];
       throw Problem(
         type.substring(urn.length),
         retryAfter: seconds is int ? seconds : 0,
         guessesLeft: guesses is int ? guesses : 0,
         limit: limit is String ? limit : '',
+        reason: reason is String ? reason : '',
       );
     }
     // API Gateway's own responses have no type.

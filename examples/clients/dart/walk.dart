@@ -17,6 +17,7 @@ Future<void> main(List<String> arguments) async {
 
   expect('a wrong code', await problem(service.verifyCode('kim@example.com', id, '000000')), ('invalid-code', 0, 4));
   for (final (email, found) in [
+    ('bounce@example.com', ('undeliverable', 0, 0)),
     ('wait@example.com', ('too-many-requests', 42, 0)),
     ('rate@example.com', ('too-many-requests', 1, 0)),
     ('down@example.com', ('unreachable', 0, 0)),
@@ -26,6 +27,7 @@ Future<void> main(List<String> arguments) async {
   ]) {
     expect(email, await problem(service.requestCode(email, id, 'ko')), found);
   }
+  expect('why an email did not arrive', await reason(service.requestCode('bounce@example.com', id, 'ko')), 'mailbox');
   final nobody = EmailVerification('http://127.0.0.1:1').requestCode('kim@example.com', id, 'ko');
   expect('nobody listens', await problem(nobody), ('unreachable', 0, 0));
 }
@@ -33,6 +35,15 @@ Future<void> main(List<String> arguments) async {
 void expect(String what, Object found, Object expected) {
   if (found != expected) throw StateError('$what: expected $expected, found $found');
   print('ok  $what');
+}
+
+Future<String> reason(Future<Object> request) async {
+  try {
+    await request;
+  } on Problem catch (problem) {
+    return problem.reason;
+  }
+  return 'none';
 }
 
 Future<(String, int, int)> problem(Future<Object> request) async {

@@ -21,6 +21,8 @@ class Problem(
     val guessesLeft: Int = 0,
     /** Which limit a `too-many-requests` is about, such as `pause`. Empty if API Gateway says it. */
     val limit: String = "",
+    /** Why an email is `undeliverable`: `mailbox`, `temporary`, `content`, or what a later version of the service adds. */
+    val reason: String = "",
 ) : Exception(kind)
 
 /**
@@ -72,7 +74,7 @@ class EmailVerification(api: String, private val purpose: String = "sign-up") {
         return when {
             type.startsWith(URN) -> {
                 val (seconds, guesses) = json.optInt("retry_after") to json.optInt("guesses_left")
-                Problem(type.removePrefix(URN), seconds, guesses, json.optString("limit"))
+                Problem(type.removePrefix(URN), seconds, guesses, json.optString("limit"), json.optString("reason"))
             }
             status == 429 -> Problem("too-many-requests", 1) // API Gateway's own responses have no type.
             else -> Problem(if (status >= 500) "unreachable" else "bug")

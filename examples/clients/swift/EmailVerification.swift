@@ -1,8 +1,8 @@
 // The client for iOS 15 or later, in Swift 5.9 or later. It needs nothing but Foundation.
 //
-// `make clients` does not compile this file. But for `bare` and `limit`, which were only read, it was compiled with Swift 6.0.3 on
-// Linux, by hand, and run against the stub tests/client/stub.py. The job in .github/workflows/clients.yml compiles it for iOS; that
-// job has not run yet.
+// `make clients` does not compile this file. But for `bare`, `limit` and `reason`, which were only read, it was compiled with Swift
+// 6.0.3 on Linux, by hand, and run against the stub tests/client/stub.py. The job in .github/workflows/clients.yml compiles it for
+// iOS; that job has not run yet.
 //
 // A cancelled task ends as `unreachable` too. So call the client in the model, not in the view's `.task`, which cancels
 // the request when the view goes.
@@ -22,9 +22,13 @@ struct Problem: Error {
     var guessesLeft = 0
     /// Which limit a `too-many-requests` is about, such as `pause`. Empty if API Gateway says it.
     var limit = ""
+    /// Why an email is `undeliverable`: `mailbox`, `temporary`, `content`, or what a later version of the service adds.
+    var reason = ""
 }
 
-private struct Failure: Decodable { let type: String?, retryAfter: Int?, guessesLeft: Int?, limit: String? }
+private struct Failure: Decodable {
+    let type: String?, retryAfter: Int?, guessesLeft: Int?, limit: String?, reason: String?
+}
 
 struct EmailVerification {
     let api: String
@@ -66,7 +70,8 @@ struct EmailVerification {
         if let type = failure.type, type.hasPrefix(urn) {
             let kind = String(type.dropFirst(urn.count))
             let (seconds, guesses) = (failure.retryAfter ?? 0, failure.guessesLeft ?? 0)
-            throw Problem(kind: kind, retryAfter: seconds, guessesLeft: guesses, limit: failure.limit ?? "")
+            let (limit, reason) = (failure.limit ?? "", failure.reason ?? "")
+            throw Problem(kind: kind, retryAfter: seconds, guessesLeft: guesses, limit: limit, reason: reason)
         }
         // API Gateway's own responses have no type.
         if status == 429 { throw Problem(kind: "too-many-requests", retryAfter: 1) }

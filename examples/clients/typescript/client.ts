@@ -14,17 +14,20 @@ export class Problem extends Error {
   readonly guessesLeft: number;
   /** Which limit a `too-many-requests` is about, such as `pause`. Empty if API Gateway says it. */
   readonly limit: string;
+  /** Why an email is `undeliverable`: `mailbox`, `temporary`, `content`, or what a later version of the service adds. */
+  readonly reason: string;
 
-  constructor(kind: string, retryAfter = 0, guessesLeft = 0, limit = "") {
+  constructor(kind: string, retryAfter = 0, guessesLeft = 0, limit = "", reason = "") {
     super(kind);
     this.kind = kind;
     this.retryAfter = retryAfter;
     this.guessesLeft = guessesLeft;
     this.limit = limit;
+    this.reason = reason;
   }
 }
 
-type Details = { type?: string; retry_after?: number; guesses_left?: number; limit?: string };
+type Details = { type?: string; retry_after?: number; guesses_left?: number; limit?: string; reason?: string };
 
 export class EmailVerification {
   private readonly api: string;
@@ -64,7 +67,8 @@ export class EmailVerification {
     }
     if (status < 300 && json?.expires_in !== undefined) return json;
     if (json?.type?.startsWith(URN)) {
-      throw new Problem(json.type.slice(URN.length), json.retry_after, json.guesses_left, json.limit);
+      const { type, retry_after, guesses_left, limit, reason } = json;
+      throw new Problem(type.slice(URN.length), retry_after, guesses_left, limit, reason);
     }
     // API Gateway's own responses have no type.
     if (status === 429) throw new Problem("too-many-requests", 1);
