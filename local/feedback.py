@@ -69,7 +69,8 @@ class Feedback:
             response = self.api.request_code(**request)
             if response.status == 422:
                 assert response.problem() == "422 undeliverable"
-                assert self.api.verify_code(**request, code="000000").body == response.body
+                guessed = self.api.verify_code(**request, code="000000")
+                assert guessed.body["reason"] == response.body["reason"], guessed.text
                 return response.body["reason"], time.monotonic() - sent
             assert response.status == 202, response.text
             time.sleep(0.05)

@@ -175,8 +175,10 @@ function afterProblem(state: State, of: Pending | null, problem: Problem, now: n
       const expiresAt = guessesLeft > 0 ? state.expiresAt : 0;
       return { ...state, code: "", expiresAt, notice: { kind: "wrong-code", guessesLeft } };
     }
-    case "undeliverable":
-      return undelivered(state, problem.reason, of === "verify-code", now);
+    case "undeliverable": {
+      const resendAt = of === "request-code" ? until : state.resendAt;
+      return undelivered({ ...state, resendAt }, problem.reason, of === "verify-code", now);
+    }
     case "code-expired":
       return { ...state, code: "", expiresAt: 0, notice: { kind: "expired" } };
     case "too-many-requests":

@@ -127,7 +127,13 @@ async fn a_repeat_that_is_told_so_costs_nothing_and_after_the_pause_another_emai
     let before = service.items().await;
     for _ in 0..3 {
         service.wait(3);
-        assert_eq!(reason(&ask(&service).await), "mailbox");
+        let told = ask(&service).await;
+        assert_eq!(reason(&told), "mailbox");
+        let seconds = told.body["retry_after"].to_string();
+        assert_eq!(
+            (&seconds, &told.headers["retry-after"]),
+            (&(START + 60 - service.now()).to_string(), &seconds)
+        );
     }
     assert_eq!(service.items().await, before);
     service.wait(60);

@@ -177,9 +177,12 @@ impl RequestCode {
                 NextStep::AlreadyMailed { expires_in, resend_in } => {
                     return Ok(mailed(expires_in, resend_in, MailedBy::EarlierRequest));
                 }
-                NextStep::Undeliverable(reason) => {
-                    let challenge_id = request.challenge.id;
-                    return Err(Problem::Undeliverable { challenge_id, reason });
+                NextStep::Undeliverable { reason, resend_in } => {
+                    return Err(Problem::Undeliverable {
+                        challenge_id: request.challenge.id,
+                        reason,
+                        resend_in: Some(resend_in),
+                    });
                 }
             };
             step = match self.table.charge(&email, &mut account).await.map_err(not_charged)? {

@@ -61,7 +61,13 @@ impl VerifyCode {
                     guesses_left,
                 });
             }
-            Err(Verdict::Undeliverable(reason)) => return Err(Problem::Undeliverable { challenge_id, reason }),
+            Err(Verdict::Undeliverable(reason)) => {
+                return Err(Problem::Undeliverable {
+                    challenge_id,
+                    reason,
+                    resend_in: None,
+                });
+            }
             Err(verdict) => {
                 let is_replaced = verdict == Verdict::Replaced;
                 return Err(Problem::CodeExpired {

@@ -56,6 +56,8 @@ pub enum Problem {
         challenge_id: ChallengeId,
         /// Why it did not.
         reason: Reason,
+        /// The time until another email may be requested, where the caller asked for one.
+        resend_in: Option<Duration>,
     },
     /// Over a limit.
     TooManyRequests(Refusal),
@@ -104,7 +106,9 @@ impl Problem {
                 guesses_left,
             } => tracing::info!(outcome = "invalid-code", %challenge_id, guesses_left),
             Self::CodeExpired { challenge_id, .. } => tracing::info!(outcome = "code-expired", %challenge_id),
-            Self::Undeliverable { challenge_id, reason } => {
+            Self::Undeliverable {
+                challenge_id, reason, ..
+            } => {
                 tracing::info!(outcome = "told-undeliverable", %challenge_id, %reason);
             }
             Self::TooManyRequests(refusal) => tracing::info!(outcome = "too-many-requests", limit = refusal.limit),
@@ -159,12 +163,18 @@ impl Problem {
                 "code-expired",
                 "The code no longer works; ask for a new one",
             ),
-            Self::Undeliverable { reason, .. } => Details::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "undeliverable",
-                "The email did not arrive",
-            )
-            .member("reason", json!(reason.as_str())),
+            Self::Undeliverable { reason, resend_in, .. } => {
+                let details = Details::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "undeliverable",
+                    "The email did not arrive",
+                );
+                let details = details.member("reason", json!(reason.as_str()));
+                match resend_in {
+                    Some(time) => details.retry_after(time),
+                    None => details,
+                }
+            }
             Self::TooManyRequests(refusal) => Details::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too-many-requests",
@@ -287,6 +297,7 @@ mod tests {
         Problem::Undeliverable {
             challenge_id,
             reason: Reason::Mailbox,
+            resend_in: Some(Duration::seconds(7)),
         }
     }
 
@@ -359,7 +370,12 @@ mod tests {
         assert!(!internal.body().to_vec().windows(7).any(|text| text == b"a cause"));
         let method = Problem::MethodNotAllowed { allowed: "GET" }.respond("r");
         assert_eq!(method.headers()["allow"], "GET");
-        for (problem, seconds) in [(limited(), "9"), (mail_unavailable(), "5"), (keys_unavailable(), "60")] {
+        for (problem, seconds) in [
+            (limited(), "9"),
+            (undeliverable(), "7"),
+            (mail_unavailable(), "5"),
+            (keys_unavailable(), "60"),
+        ] {
             let response = problem.respond("r");
             assert_eq!(response.headers()["retry-after"], seconds);
             assert_eq!(body(&response)["retry_after"].to_string(), seconds);

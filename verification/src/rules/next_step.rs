@@ -21,7 +21,12 @@ pub enum NextStep<'a> {
         resend_in: Duration,
     },
     /// It sends none either. The code was mailed in the running pause, and SES has said since that the email did not arrive.
-    Undeliverable(Reason),
+    Undeliverable {
+        /// Why it did not.
+        reason: Reason,
+        /// What is left of the pause.
+        resend_in: Duration,
+    },
 }
 
 /// An email that is about to go out.
@@ -76,13 +81,16 @@ impl<'a> Chooser<'a> {
         let code = challenge.digest(&challenge.code(found.generation, self.rules.digits));
         let mailed_at = found.sent_at.filter(|at| *at > self.limits.pause_over(self.now));
         match mailed_at {
-            Some(mailed_at) if found.is_open(&code, self.rules, self.now) => match found.undeliverable {
-                Some(reason) => NextStep::Undeliverable(reason),
-                None => NextStep::AlreadyMailed {
-                    expires_in: found.ends_at - self.now,
-                    resend_in: self.limits.pause_left(mailed_at, self.now),
-                },
-            },
+            Some(mailed_at) if found.is_open(&code, self.rules, self.now) => {
+                let resend_in = self.limits.pause_left(mailed_at, self.now);
+                match found.undeliverable {
+                    Some(reason) => NextStep::Undeliverable { reason, resend_in },
+                    None => NextStep::AlreadyMailed {
+                        expires_in: found.ends_at - self.now,
+                        resend_in,
+                    },
+                }
+            }
             _ if found.is_alive(&code, self.rules, self.now) => {
                 self.mail(challenge, found.generation, found.ends_at, Change::Resend(found))
             }
@@ -178,7 +186,7 @@ mod tests {
     fn email(seconds: i64, found: Challenge) -> Box<Email<'static>> {
         match choose(seconds, found) {
             NextStep::Mail(email) => email,
-            NextStep::AlreadyMailed { .. } | NextStep::Undeliverable(_) => panic!("no email"),
+            NextStep::AlreadyMailed { .. } | NextStep::Undeliverable { .. } => panic!("no email"),
         }
     }
 
@@ -188,7 +196,7 @@ mod tests {
             NextStep::AlreadyMailed { expires_in, resend_in } => {
                 Some((expires_in.whole_seconds(), resend_in.whole_seconds()))
             }
-            NextStep::Mail(_) | NextStep::Undeliverable(_) => None,
+            NextStep::Mail(_) | NextStep::Undeliverable { .. } => None,
         };
         assert_eq!(times(0), Some((600, 60)));
         assert_eq!(times(-2), Some((602, 60)), "by a clock that is behind");
@@ -208,10 +216,10 @@ mod tests {
             undeliverable: Some(Reason::Mailbox),
             ..mailed()
         };
-        assert!(matches!(
-            choose(54, bounced.clone()),
-            NextStep::Undeliverable(Reason::Mailbox)
-        ));
+        let NextStep::Undeliverable { reason, resend_in } = choose(54, bounced.clone()) else {
+            panic!("it is not told");
+        };
+        assert_eq!((reason, resend_in.whole_seconds()), (Reason::Mailbox, 6));
         assert!(matches!(email(55, bounced).change, Change::Resend(_)));
     }
 
