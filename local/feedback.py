@@ -91,6 +91,13 @@ def permissions(service, ids):
     return found
 
 
+def check_off(service, ids, before, permissions_before):
+    """Compares the stack, after DeliveryFeedback was turned off again, with what it was before."""
+    assert ids == before, ids.items() ^ before.items()
+    assert permissions(service, ids) == permissions_before
+    print("ok  DeliveryFeedback off again: the stack has what it had before, and nobody more may call it")
+
+
 def check(service, ids, api, before, permissions_before):
     """Compares the stack with what it was without DeliveryFeedback, and sends it events."""
     say("Telling the stack of emails that did not arrive …")

@@ -86,12 +86,16 @@ PERMISSIONS = {
 # The resources of DeliveryFeedback, and what of SES's events goes through them.
 FEEDBACK = ("UndeliveredEvents", "UndeliveredRule", "UndeliveredPermission")
 HANDED_OVER = {
-    "challenge": "$.detail.mail.tags.challenge",
-    "mail": "$.detail.mail.tags.mail",
-    "message_id": "$.detail.mail.messageId",
-    "event": "$.detail.eventType",
-    "type": "$.detail.bounce.bounceType",
-    "sub_type": "$.detail.bounce.bounceSubType",
+    "InputPathsMap": {
+        "challenge": "$.detail.mail.tags.challenge",
+        "mail": "$.detail.mail.tags.mail",
+        "message_id": "$.detail.mail.messageId",
+        "event": "$.detail.eventType",
+        "type": "$.detail.bounce.bounceType",
+        "sub_type": "$.detail.bounce.bounceSubType",
+    },
+    "InputTemplate": '{"undelivered": {"challenge": <challenge>, "mail": <mail>, "message_id": "<message_id>", '
+    '"kind": "<event> <type> <sub_type>"}}',
 }
 
 
@@ -221,10 +225,10 @@ def function_faults(resources):
 def feedback_faults(resources):
     for name in FEEDBACK:
         yield from differs(f"condition of {name}", resources[name].get("Condition"), "HasDeliveryFeedback")
-    (target,) = resources["UndeliveredRule"]["Properties"]["Targets"]
-    handed_over = target["InputTransformer"]["InputPathsMap"]
+    (rule,) = of_type(resources, "AWS::Events::Rule")
+    (target,) = rule["Targets"]
     # The rest of an event has the address, and the subject with the code.
-    yield from differs("what the rule hands over", handed_over, HANDED_OVER)
+    yield from differs("what the rule hands over", target["InputTransformer"], HANDED_OVER)
 
 
 def parameter_faults(resources, parameters):

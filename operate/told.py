@@ -12,7 +12,7 @@ WORDS = {
     "mailed": "SES took the email",
     "bad-address": "SES could not read the address, and the app was told so",
     "already-mailed": "the request came again within the pause; the email had gone out before",
-    "told-undeliverable": "the app was told that the email did not arrive",
+    "told-undeliverable": "the app asked again or sent a wrong code, and was told that the email did not arrive",
     "test-code": "a test recipient, who gets a fixed code and no email",
     "invalid-code": "a wrong code was typed",
     "code-expired": "a code was typed that no longer works",

@@ -4,8 +4,11 @@ import type { Problem, Requested, Verified } from "../clients/typescript/client.
 
 /** When to ask whether the email arrived, after the 202. A bounce comes within seconds or much later. */
 const ASK_AFTER_MS = [3_000, 8_000, 20_000];
-/** An ask that comes so late that the pause is over would cause another email. */
-const MARGIN_MS = 5_000;
+/**
+ * An ask that arrives when the pause is over would cause another email. The service takes the pause for over five seconds early,
+ * its clocks may differ by two, and the ask needs time.
+ */
+const MARGIN_MS = 8_000;
 /** How long a code works, where no response has said it. It is the service's default, and the service decides. */
 const USUAL_LIFETIME_MS = 600_000;
 
@@ -31,6 +34,8 @@ export interface State {
   resendAt: number;
   /** When to ask whether the newest email arrived. Empty once the person has gone on. */
   askAt: number[];
+  /** From when on an ask might cause another email. */
+  askUntil: number;
   /** The proof: until the backend has taken or refused it, or the person goes on to something else. */
   token: string;
   /** The claims of the proof, as the backend read them: the sample shows them to its developer. */
@@ -47,6 +52,7 @@ export const EMPTY: State = {
   expiresAt: 0,
   resendAt: 0,
   askAt: [],
+  askUntil: 0,
   token: "",
   claims: null,
   pending: null,
@@ -64,7 +70,8 @@ export type Event =
   | { kind: "another-address-tapped" }
   /** The link's page led back to the app. `email` and `challengeId` are claims of the proof: its address may be an earlier one. */
   | { kind: "link-returned"; email: string; token: string; challengeId: string }
-  | ({ kind: "code-requested" } & Requested)
+  /** `took` is how many milliseconds it took. */
+  | ({ kind: "code-requested"; took: number } & Requested)
   /** It is time to ask whether the email arrived. What comes of it is `undelivered`, or nothing. */
   | { kind: "asked" }
   | { kind: "undelivered"; reason: string }
@@ -102,7 +109,10 @@ export function after(state: State, event: Event, now: number): State {
       return { ...answered, askAt: [], step: "proof", email: event.email, token: event.token, pending: "sign-up" };
     case "code-requested": {
       const times = { expiresAt: now + event.expires_in * 1000, resendAt: now + event.resend_in * 1000 };
-      return { ...answered, ...times, askAt: ASK_AFTER_MS.map((wait) => now + wait), step: "code", code: "" };
+      const askAt = ASK_AFTER_MS.map((wait) => now + wait);
+      // The service counts the pause from when the request came.
+      const askUntil = times.resendAt - event.took - MARGIN_MS;
+      return { ...answered, ...times, askAt, askUntil, step: "code", code: "" };
     }
     case "asked":
       // A phone that slept through several asks once.
@@ -120,7 +130,7 @@ export function after(state: State, event: Event, now: number): State {
 
 /** Whether it is time to ask for the fate of the email. */
 export function isAskDue(state: State, now: number): boolean {
-  return state.step === "code" && state.askAt.some((at) => at <= now) && now + MARGIN_MS < state.resendAt;
+  return state.step === "code" && state.askAt.some((at) => at <= now) && now < Math.min(state.askUntil, state.expiresAt);
 }
 
 /** Whether the newest email probably went to a mailbox that does not exist. */
@@ -177,7 +187,8 @@ function afterProblem(state: State, of: Pending | null, problem: Problem, now: n
     }
     case "undeliverable": {
       const resendAt = of === "request-code" ? until : state.resendAt;
-      return undelivered({ ...state, resendAt }, problem.reason, of === "verify-code", now);
+      const told = undelivered({ ...state, resendAt }, problem.reason, of === "verify-code", now);
+      return of === "verify-code" && guessesLeft === 0 ? { ...told, expiresAt: 0 } : told;
     }
     case "code-expired":
       return { ...state, code: "", expiresAt: 0, notice: { kind: "expired" } };

@@ -5,10 +5,13 @@ import type { Event, State } from "./flow.ts";
 
 export async function send(state: State, service: EmailVerification, locale: string): Promise<Event> {
   const { email, challengeId, code, token } = state;
+  const sentAt = Date.now();
   try {
     switch (state.pending) {
-      case "request-code":
-        return { ...(await service.requestCode(email, challengeId, locale)), kind: "code-requested" };
+      case "request-code": {
+        const requested = await service.requestCode(email, challengeId, locale);
+        return { ...requested, kind: "code-requested", took: Date.now() - sentAt };
+      }
       case "verify-code":
         return { ...(await service.verifyCode(email, challengeId, code)), kind: "code-verified" };
       default:

@@ -156,13 +156,22 @@ def test_once_the_person_has_gone_on_nobody_asks_and_a_late_answer_is_dropped(ap
 
 
 @in_one_language
-def test_a_reload_asks_once_for_what_is_overdue(app):
+def test_a_reload_asks_once_for_what_is_overdue(app, hurry):
     app.ask()
-    app.change_state("askAt", [at - 10_000 for at in app.state()["askAt"]])
-    answer_with(app.page, "request-code", problem("undeliverable", reason="mailbox"), status=422)
+    app.change_state("askAt", [at - 60_000 for at in app.state()["askAt"]])
     app.page.reload()
-    app.expect_notice("mailbox")
-    assert app.sent("request-code") == 2
+    hurry(0)
+    expect_silence(app, questions=1)
+
+
+@in_one_language
+def test_a_question_that_might_cause_another_email_is_not_asked(app, hurry):
+    app.ask()
+    state = app.state()
+    assert state["askUntil"] <= state["resendAt"] - 8_000
+    app.change_state("askUntil", state["askAt"][0])
+    app.page.reload()
+    expect_silence(app, questions=0)
 
 
 @in_one_language

@@ -179,11 +179,23 @@ async fn an_event_twice_late_or_about_nothing_changes_nothing() {
     let resent = service.items().await;
     service.bounce(&bounce).await;
     assert_eq!(service.items().await, resent, "about an older email");
-    for wrong in ["000001", "000002", "000003", "000004", "000005"] {
-        service.verify_code(OWN_ID, wrong).await;
+    service.bounce(&undelivered(&service.ses.newest_mail(), "Reject")).await;
+    for (guess, guesses_left) in [
+        ("000001", 4),
+        ("000002", 3),
+        ("000003", 2),
+        ("000004", 1),
+        ("000005", 0),
+    ] {
+        let told = service.verify_code(OWN_ID, guess).await;
+        assert_eq!(
+            (reason(&told), &told.body["guesses_left"]),
+            ("content".to_owned(), &json!(guesses_left))
+        );
     }
     service.wait(61);
     assert_eq!(ask(&service).await.status, 202);
+    assert_eq!(ask(&service).await.status, 202, "nothing is known of its email");
     let reopened = service.items().await;
     service.bounce(&bounce).await;
     assert_eq!(service.items().await, reopened, "about an older generation");
@@ -227,7 +239,7 @@ async fn an_event_finds_its_challenge_after_a_rotation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fault_of_the_table_hands_the_event_over_once_more() {
+async fn a_fault_of_the_table_fails_the_event_so_that_lambda_hands_it_over_again() {
     let (service, mail) = mailed().await;
     let event = undelivered(&mail, "Bounce Permanent General");
     service.script.always(Aws::DynamoDb, Fault::NeverDone(Answer::Http500));

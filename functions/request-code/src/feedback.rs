@@ -6,7 +6,7 @@ use verification::rules::undelivered::Undelivered;
 use crate::RequestCode;
 
 impl RequestCode {
-    /// Notes that an email did not arrive. If this fails, Lambda hands the event over once more, a minute later.
+    /// Notes that an email did not arrive. If this fails, Lambda hands the event over twice more, after one and two minutes.
     ///
     /// # Errors
     ///

@@ -21,7 +21,7 @@ use verification::aws::table::{Table, TableError};
 use verification::aws::{client, connect};
 use verification::config::RequestCodeConfig;
 use verification::http::outcome;
-use verification::http::problem::Problem;
+use verification::http::problem::{After, Problem};
 use verification::http::request::{self, JsonBody};
 use verification::http::response::{Mailed, MailedBy, Success};
 use verification::keys::Keys;
@@ -181,7 +181,7 @@ impl RequestCode {
                     return Err(Problem::Undeliverable {
                         challenge_id: request.challenge.id,
                         reason,
-                        resend_in: Some(resend_in),
+                        after: After::Request { resend_in },
                     });
                 }
             };

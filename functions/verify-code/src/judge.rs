@@ -6,7 +6,7 @@ use std::time::Duration;
 use lambda_http::Request;
 use time::UtcDateTime;
 use verification::aws::table::TableError;
-use verification::http::problem::Problem;
+use verification::http::problem::{After, Problem};
 use verification::http::response::Success;
 use verification::keys::key_ring::KeyRing;
 use verification::rules::challenge_id::{ChallengeName, ChallengeRef};
@@ -61,11 +61,11 @@ impl VerifyCode {
                     guesses_left,
                 });
             }
-            Err(Verdict::Undeliverable(reason)) => {
+            Err(Verdict::Undeliverable { reason, guesses_left }) => {
                 return Err(Problem::Undeliverable {
                     challenge_id,
                     reason,
-                    resend_in: None,
+                    after: After::WrongCode { guesses_left },
                 });
             }
             Err(verdict) => {

@@ -42,7 +42,7 @@ const TAKES_A_GUESS: &str =
 const IS_UNUSED: &str = "attribute_not_exists(linked_at) AND \
     (attribute_not_exists(code_digest) OR attribute_not_exists(guesses) OR NOT contains(guesses, code_digest))";
 
-const FAULTS: [(&str, Seeded); 30] = [
+const FAULTS: [(&str, Seeded); 31] = [
     (
         "a challenge is created over another",
         text(CHALLENGE, ALL, "attribute_not_exists(pk)", STRUCK),
@@ -185,6 +185,10 @@ const FAULTS: [(&str, Seeded); 30] = [
     (
         "a newer email leaves the note of a bounce",
         text(CHALLENGE, RESEND, "REMOVE undeliverable", "REMOVE q_q"),
+    ),
+    (
+        "a newer code leaves the note of a bounce",
+        text(CHALLENGE, ALL, "linked_at, undeliverable", "linked_at"),
     ),
     (
         "a right code gives nothing back",

@@ -56,8 +56,8 @@ pub enum Problem {
         challenge_id: ChallengeId,
         /// Why it did not.
         reason: Reason,
-        /// The time until another email may be requested, where the caller asked for one.
-        resend_in: Option<Duration>,
+        /// What the caller does next depends on this.
+        after: After,
     },
     /// Over a limit.
     TooManyRequests(Refusal),
@@ -79,6 +79,21 @@ pub enum Problem {
     InternalError {
         /// Why, for the log.
         cause: String,
+    },
+}
+
+/// What a caller did who is told that an email did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// They asked for a code.
+    Request {
+        /// The time until another email may be requested.
+        resend_in: Duration,
+    },
+    /// They submitted a wrong code.
+    WrongCode {
+        /// Guesses that the challenge still takes.
+        guesses_left: usize,
     },
 }
 
@@ -107,10 +122,15 @@ impl Problem {
             } => tracing::info!(outcome = "invalid-code", %challenge_id, guesses_left),
             Self::CodeExpired { challenge_id, .. } => tracing::info!(outcome = "code-expired", %challenge_id),
             Self::Undeliverable {
-                challenge_id, reason, ..
-            } => {
-                tracing::info!(outcome = "told-undeliverable", %challenge_id, %reason);
-            }
+                challenge_id,
+                reason,
+                after,
+            } => match after {
+                After::Request { .. } => tracing::info!(outcome = "told-undeliverable", %challenge_id, %reason),
+                After::WrongCode { guesses_left } => {
+                    tracing::info!(outcome = "told-undeliverable", %challenge_id, %reason, guesses_left);
+                }
+            },
             Self::TooManyRequests(refusal) => tracing::info!(outcome = "too-many-requests", limit = refusal.limit),
             Self::Forbidden => tracing::info!(outcome = "forbidden"),
             Self::MailUnavailable { cause, is_stopped, .. } => {
@@ -163,16 +183,16 @@ impl Problem {
                 "code-expired",
                 "The code no longer works; ask for a new one",
             ),
-            Self::Undeliverable { reason, resend_in, .. } => {
+            Self::Undeliverable { reason, after, .. } => {
                 let details = Details::new(
                     StatusCode::UNPROCESSABLE_ENTITY,
                     "undeliverable",
                     "The email did not arrive",
                 );
                 let details = details.member("reason", json!(reason.as_str()));
-                match resend_in {
-                    Some(time) => details.retry_after(time),
-                    None => details,
+                match after {
+                    After::Request { resend_in } => details.retry_after(resend_in),
+                    After::WrongCode { guesses_left } => details.member("guesses_left", json!(guesses_left)),
                 }
             }
             Self::TooManyRequests(refusal) => Details::new(
@@ -292,13 +312,17 @@ mod tests {
         }
     }
 
-    fn undeliverable() -> Problem {
-        let challenge_id = challenge_id();
+    fn undeliverable(after: After) -> Problem {
         Problem::Undeliverable {
-            challenge_id,
+            challenge_id: challenge_id(),
             reason: Reason::Mailbox,
-            resend_in: Some(Duration::seconds(7)),
+            after,
         }
+    }
+
+    fn asked() -> After {
+        let resend_in = Duration::seconds(7);
+        After::Request { resend_in }
     }
 
     fn keys_unavailable() -> Problem {
@@ -337,7 +361,7 @@ mod tests {
                 401,
                 "urn:email-verification:code-expired",
             ),
-            (undeliverable(), 422, "urn:email-verification:undeliverable"),
+            (undeliverable(asked()), 422, "urn:email-verification:undeliverable"),
             (limited(), 429, "urn:email-verification:too-many-requests"),
             (mail_unavailable(), 503, "urn:email-verification:mail-unavailable"),
             (keys_unavailable(), 503, "about:blank"),
@@ -364,7 +388,10 @@ mod tests {
         assert_eq!(body(&no_code)["detail"], "code must have 4 digits");
         assert_eq!(body(&limited().respond("r"))["limit"], "source");
         assert_eq!(body(&wrong_code().respond("r"))["guesses_left"], 4);
-        assert_eq!(body(&undeliverable().respond("r"))["reason"], "mailbox");
+        let told = undeliverable(After::WrongCode { guesses_left: 3 }).respond("r");
+        assert_eq!(body(&told)["reason"], "mailbox");
+        assert_eq!(body(&told)["guesses_left"], 3);
+        assert!(!told.headers().contains_key("retry-after"));
         let internal = Problem::internal("a cause").respond("r");
         assert_eq!(body(&internal)["request_id"], "r");
         assert!(!internal.body().to_vec().windows(7).any(|text| text == b"a cause"));
@@ -372,7 +399,7 @@ mod tests {
         assert_eq!(method.headers()["allow"], "GET");
         for (problem, seconds) in [
             (limited(), "9"),
-            (undeliverable(), "7"),
+            (undeliverable(asked()), "7"),
             (mail_unavailable(), "5"),
             (keys_unavailable(), "60"),
         ] {

@@ -37,10 +37,11 @@ where
 {
     let mut requests = of_requests(handler);
     let service = service_fn(|LambdaEvent { payload, context }| {
-        let span = span(Some(&context));
         let work = match payload {
             RequestCodeEvent::Request(event) => Work::Request(requests.call(LambdaEvent::new(event.0, context))),
-            RequestCodeEvent::Undelivered(undelivered) => Work::Feedback(feedback(undelivered).instrument(span)),
+            RequestCodeEvent::Undelivered(undelivered) => {
+                Work::Feedback(feedback(undelivered).instrument(span(Some(&context))))
+            }
         };
         async {
             match work {

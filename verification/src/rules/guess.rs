@@ -24,7 +24,12 @@ pub enum Verdict {
         guesses_left: usize,
     },
     /// The code is wrong, and the email with the right one did not arrive.
-    Undeliverable(Reason),
+    Undeliverable {
+        /// Why it did not.
+        reason: Reason,
+        /// Guesses that the challenge still takes.
+        guesses_left: usize,
+    },
     /// No challenge takes this guess: it is expired, unknown or used, or its guesses are gone.
     Gone,
     /// The link is of an older generation. A newer email replaced it.
@@ -65,8 +70,10 @@ fn judge_repeat(challenge: &Challenge, is_right: bool, now: UtcDateTime) -> Verd
 
 /// The verdict on a wrong code.
 fn wrong(challenge: &Challenge, guesses_left: usize) -> Verdict {
-    let undeliverable = challenge.undeliverable.map(Verdict::Undeliverable);
-    undeliverable.unwrap_or(Verdict::Wrong { guesses_left })
+    match challenge.undeliverable {
+        Some(reason) => Verdict::Undeliverable { reason, guesses_left },
+        None => Verdict::Wrong { guesses_left },
+    }
 }
 
 /// Judges a link, whose code has this digest, by what the write of its use found.
@@ -140,13 +147,14 @@ mod tests {
             ..challenge(guesses)
         };
         let held = |guess: &str| judge(&digest(guess), &Condition::Held(undelivered(&[guess])), MAX, NOW);
-        assert_eq!(held("a"), Verdict::Undeliverable(Reason::Temporary));
+        let told = |guesses_left| Verdict::Undeliverable {
+            reason: Reason::Temporary,
+            guesses_left,
+        };
+        assert_eq!(held("a"), told(4));
         assert_eq!(held("right"), right());
         let last = Condition::Failed(undelivered(&["a", "b", "c", "d", "e"]));
-        assert_eq!(
-            judge(&digest("e"), &last, MAX, NOW),
-            Verdict::Undeliverable(Reason::Temporary)
-        );
+        assert_eq!(judge(&digest("e"), &last, MAX, NOW), told(0));
         assert_eq!(judge(&digest("a"), &last, MAX, NOW), Verdict::Gone);
     }
 
