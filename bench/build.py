@@ -10,7 +10,7 @@ import sys
 
 from bench.candidates import FUNCTIONS, NODE, PEERS, bundled
 from local.ports import Ports
-from local.service import ROOT, TOOLS, Failure, Service, say
+from local.service import ROOT, TOOLS, Failure, Service, exit_status, say
 
 ARCHITECTURE = "x86_64" if platform.machine() == "x86_64" else "arm64"
 ESBUILD = "--bundle --minify --platform=node --target=node24 --format=esm --log-level=warning".split()
@@ -51,19 +51,14 @@ def node_peer():
 
 
 def main():
-    try:
-        if not sys.platform.startswith("linux"):
-            raise Failure("make bench needs Linux: it reads /proc.")
-        if len(os.sched_getaffinity(0)) < 2:
-            raise Failure("make bench needs two cores: one for functions, one for what plays Lambda and AWS.")
-        functions()
-        peers_in_rust()
-        node_peer()
-    except Failure as failure:
-        print(failure, file=sys.stderr)
-        return 1
-    return 0
+    if not sys.platform.startswith("linux"):
+        raise Failure("make bench needs Linux: it reads /proc.")
+    if len(os.sched_getaffinity(0)) < 2:
+        raise Failure("make bench needs two cores: one for functions, one for what plays Lambda and AWS.")
+    functions()
+    peers_in_rust()
+    node_peer()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from local.ports import Ports
-from local.service import ROOT, TOOLS, Failure, Service, say
+from local.service import ROOT, TOOLS, Failure, Service, exit_status, say
 
 BUILT = ROOT / ".aws-sam" / "arm64"
 # Of ELF's header: the word size and order of bytes, and the machine (EM_AARCH64).
@@ -21,19 +21,14 @@ def run(*command):
 
 def main():
     say("Building both functions for arm64 (some minutes) …")
-    try:
-        run(TOOLS / "sam", "build", "--build-dir", BUILT)
-        for function in ("RequestCode", "VerifyCode"):
-            header = (BUILT / function / "bootstrap").read_bytes()[:20]
-            (machine,) = struct.unpack("<H", header[18:20])
-            if not header.startswith(ELF_64_LITTLE) or machine != AARCH64:
-                raise Failure(f"{function} was not built for arm64: {header.hex()}")
-            print(f"ok  {function} is an arm64 binary")
-    except Failure as failure:
-        print(failure, file=sys.stderr)
-        return 1
-    return 0
+    run(TOOLS / "sam", "build", "--build-dir", BUILT)
+    for function in ("RequestCode", "VerifyCode"):
+        header = (BUILT / function / "bootstrap").read_bytes()[:20]
+        (machine,) = struct.unpack("<H", header[18:20])
+        if not header.startswith(ELF_64_LITTLE) or machine != AARCH64:
+            raise Failure(f"{function} was not built for arm64: {header.hex()}")
+        print(f"ok  {function} is an arm64 binary")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

@@ -22,7 +22,7 @@ import zlib
 from pathlib import Path
 
 from local.ports import Ports
-from local.service import ROOT, Failure, Service, say
+from local.service import ROOT, Failure, Service, exit_status, say
 
 NAME = "email-verification"
 FUNCTIONS = ("request-code", "verify-code")
@@ -259,24 +259,19 @@ def make(architecture, dist, source="a folder as it was", seconds=0):
 
 
 def main():
-    try:
-        commit, seconds = output("git", "log", "-1", "--format=%H %ct").split()
-        source = f"the commit {commit}"
-        if changed := output("git", "status", "--porcelain"):
-            if not os.environ.get("DIRTY"):
-                raise Failure(
-                    f"This is not committed:\n{changed}\n"
-                    "So nobody could make the same archive of the commit that it names. "
-                    "Commit it, or try it with DIRTY=1."
-                )
-            source += " and what was not committed"
-        for architecture in TARGETS:
-            make(architecture, ROOT / "dist", source, int(seconds))
-    except Failure as failure:
-        print(failure, file=sys.stderr)
-        return 1
-    return 0
+    commit, seconds = output("git", "log", "-1", "--format=%H %ct").split()
+    source = f"the commit {commit}"
+    if changed := output("git", "status", "--porcelain"):
+        if not os.environ.get("DIRTY"):
+            raise Failure(
+                f"This is not committed:\n{changed}\n"
+                "So nobody could make the same archive of the commit that it names. "
+                "Commit it, or try it with DIRTY=1."
+            )
+        source += " and what was not committed"
+    for architecture in TARGETS:
+        make(architecture, ROOT / "dist", source, int(seconds))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

@@ -34,6 +34,16 @@ def say(text):
     print(f"\033[1m{text}\033[0m" if sys.stdout.isatty() else text, flush=True)
 
 
+def exit_status(work):
+    """Does `work()`. Returns the exit status, and prints what failed."""
+    try:
+        work()
+    except Failure as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    return 0
+
+
 def responds(url, data=None):
     """Whether something responds to HTTP there, whatever it says."""
     try:

@@ -120,30 +120,38 @@ def _judge_options(report, name, found):
 def judge_feedback(report, stack):
     """Whether SES's events reach request-code, if the stack is to tell apps of emails that did not arrive."""
     with report.guard("delivery feedback"):
-        if stack.variable("RequestCode", "DELIVERY_FEEDBACK") != "on":
-            return
-        lost = "so no app is told that its email did not arrive."
-        again = "Deploy with DeliveryFeedback off, and then on again."
-        with report.guard("delivery feedback"):
-            asked = {"ConfigurationSetName": stack.id("ConfigurationSet")}
-            found = stack.client("sesv2").get_configuration_set_event_destinations(**asked).get("EventDestinations", [])
-            report.judge(
-                any(item.get("Enabled") and "EventBridgeDestination" in item for item in found),
-                "delivery feedback: SES hands its events to EventBridge",
-                f"delivery feedback: SES hands its events to no EventBridge, {lost}",
-                again,
-            )
-        with report.guard("delivery feedback"):
-            name = stack.id("UndeliveredRule").rpartition("/")[2]
-            gone = (f"delivery feedback: the rule {name} does not exist, {lost}", again)
-            with report.guard("delivery feedback", gone):
-                state = said(stack.client("events").describe_rule(Name=name), "State")
-                report.judge(
-                    state == "ENABLED",
-                    "delivery feedback: the rule that takes them is enabled",
-                    f"delivery feedback: the rule {name} is {state}, {lost}",
-                    f"If nobody wants it off: aws events enable-rule --name {name}",
-                )
+        if stack.variable("RequestCode", "DELIVERY_FEEDBACK") == "on":
+            _judge_destination(report, stack)
+            _judge_rule(report, stack)
+
+
+NOT_TOLD = "so no app is told that its email did not arrive."
+TURN_IT_ON_AGAIN = "Deploy with DeliveryFeedback off, and then on again."
+
+
+def _judge_destination(report, stack):
+    with report.guard("delivery feedback"):
+        asked = {"ConfigurationSetName": stack.id("ConfigurationSet")}
+        found = stack.client("sesv2").get_configuration_set_event_destinations(**asked).get("EventDestinations", [])
+        report.judge(
+            any(item.get("Enabled") and "EventBridgeDestination" in item for item in found),
+            "delivery feedback: SES hands its events to EventBridge",
+            f"delivery feedback: SES hands its events to no EventBridge, {NOT_TOLD}",
+            TURN_IT_ON_AGAIN,
+        )
+
+
+def _judge_rule(report, stack):
+    name = stack.id("UndeliveredRule").rpartition("/")[2]
+    gone = (f"delivery feedback: the rule {name} does not exist, {NOT_TOLD}", TURN_IT_ON_AGAIN)
+    with report.guard("delivery feedback", gone):
+        state = said(stack.client("events").describe_rule(Name=name), "State")
+        report.judge(
+            state == "ENABLED",
+            "delivery feedback: the rule that takes them is enabled",
+            f"delivery feedback: the rule {name} is {state}, {NOT_TOLD}",
+            f"If nobody wants it off: aws events enable-rule --name {name}",
+        )
 
 
 def note_suppression(report, account):

@@ -97,7 +97,7 @@ impl<'a> ChallengeRef<'a> {
     }
 
     /// The name of the challenge's item.
-    pub fn item_name(self) -> ItemName {
+    pub(crate) fn item_name(self) -> ItemName {
         ItemName(self.mac(&self.keys.item_name, &[]).to_string())
     }
 
